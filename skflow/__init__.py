@@ -1,0 +1,37 @@
+"""Score-difference flows as scikit-learn estimators."""
+
+from typing import TYPE_CHECKING
+
+from skflow._version import __version__
+
+if TYPE_CHECKING:
+    from skflow import datasets, denoisers, metrics, optimizers, schedules, velocities
+    from skflow._samplers import SDFlowSampler
+
+__all__ = [
+    "SDFlowSampler",
+    "__version__",
+    "datasets",
+    "denoisers",
+    "metrics",
+    "optimizers",
+    "schedules",
+    "velocities",
+]
+
+_HOMES = {"SDFlowSampler": "skflow._samplers"}
+
+
+def __getattr__(name):
+    """Import on first use: `import skflow` alone loads neither scikit-learn nor numba."""
+    from importlib import import_module
+
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    if name in __all__:
+        return import_module(f"skflow.{name}")
+    raise AttributeError(f"module 'skflow' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted(__all__)

@@ -1,0 +1,184 @@
+"""Algorithm 1, a state at a time.
+
+:class:`ParticleFlow` moves a cloud of particles onto the target: ``init`` makes a state of the
+base rows and ``step`` the next state, so that a researcher can run Algorithm 1 by hand. All
+randomness of a step is a function of the flow's seed and of the number of the step: a flow can be
+taken up again from any of its states, and gives the same bits.
+
+Mini-batches are dealt out in epochs: the rows are shuffled and every row has its turn once before
+any has its next, so that all particles are of about the same age at any time.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+__all__ = ["FlowState", "ParticleFlow"]
+
+# Independent random streams of a step (or epoch), beside the seed and its number.
+NOISE, TARGET_ORDER, PARTICLE_ORDER, PAIR = range(4)
+
+
+class FlowState(NamedTuple):
+    """Where a flow stands after some number of steps.
+
+    Attributes
+    ----------
+    step : int
+        Steps taken so far.
+    particles : ndarray of shape (n_particles, n_features)
+        All particles, moved or not; never modified later.
+    optimizer_state : ndarray of shape (n_particles, ...)
+        What the optimizer remembers of each particle.
+    sigma : float or None
+        Bandwidth of the step that led here; None at the start.
+    velocity : ndarray or None
+        Velocity of the particles that this step moved.
+    """
+
+    step: int
+    particles: np.ndarray
+    optimizer_state: np.ndarray
+    sigma: float | None = None
+    velocity: np.ndarray | None = None
+
+
+def noised(Y, scale, rng):
+    """Y plus Gaussian noise of the given standard deviation, in the dtype of Y."""
+    if scale == 0:
+        return Y
+    return Y + (scale * rng.standard_normal(Y.shape)).astype(Y.dtype, copy=False)
+
+
+class ParticleFlow:
+    """Algorithm 1: target, velocity, schedules and seed.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_target, n_features)
+        Target rows.
+    velocity : callable
+        ``velocity(Z, X, Y, sigma, sample_weight)``, fitted; see :mod:`skflow.velocities`.
+    schedule : callable
+        ``schedule(t)`` is the bandwidth at time t in [0, 1]; see :mod:`skflow.schedules`.
+    optimizer : optimizer
+        See :mod:`skflow.optimizers`.
+    step_size : float or callable, default=0.1
+        eta, or eta(t).
+    n_steps : int, default=100
+        Number of steps; the first is at time 0, the last at time 1.
+    noise_scale : float, default=1.0
+        Standard deviation of the noise on the particles, in bandwidths.
+    batch_size : int, default=None
+        Most rows of X and of Y that take part in a step; all by default.
+    sample_weight : ndarray of shape (n_target,), default=None
+        Weights of the target rows.
+    seed : int, default=0
+        Seed of the mini-batches and of the noise.
+
+    References
+    ----------
+    Weber, "The Score-Difference Flow for Implicit Generative Modeling", TMLR 2023, Algorithm 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skflow._flow import ParticleFlow
+    >>> from skflow.optimizers import SGD
+    >>> from skflow.schedules import Constant
+    >>> from skflow.velocities import ScoreDifference
+    >>> X, Y = np.array([[0.0], [1.0]]), np.array([[7.0], [9.0]])
+    >>> flow = ParticleFlow(X, ScoreDifference().fit(X), Constant(4.0), SGD(), n_steps=200)
+    >>> state = flow.init(Y)
+    >>> while state.step < flow.n_steps:
+    ...     state = flow.step(state)
+    >>> bool(abs(state.particles.mean() - X.mean()) < 0.1)
+    True
+    """
+
+    def __init__(
+        self,
+        X,
+        velocity,
+        schedule,
+        optimizer,
+        *,
+        step_size=0.1,
+        n_steps=100,
+        noise_scale=1.0,
+        batch_size=None,
+        sample_weight=None,
+        seed=0,
+    ):
+        self.X = X
+        self.velocity = velocity
+        self.optimizer = optimizer
+        self.n_steps = n_steps
+        self.noise_scale = noise_scale
+        self.batch_size = batch_size
+        self.sample_weight = sample_weight
+        self.seed = seed
+        times = np.linspace(0.0, 1.0, n_steps) if n_steps > 1 else np.ones(1)
+        self.sigmas = [float(schedule(t)) for t in times]
+        self.etas = [float(step_size(t) if callable(step_size) else step_size) for t in times]
+
+    def init(self, Y):
+        """State at the base rows Y."""
+        return FlowState(0, Y, self.optimizer.init(Y))
+
+    def step(self, state):
+        """State after one more step.
+
+        Raises
+        ------
+        FloatingPointError
+            When a velocity is not finite.
+        """
+        k, Y, memory = state.step, state.particles, state.optimizer_state
+        sigma, eta = self.sigmas[k], self.etas[k]
+        rows = self._batch(len(Y), k, PARTICLE_ORDER)
+        y = Y[rows]
+        z = noised(y, self.noise_scale * sigma, self.rng(k, NOISE))
+        v = self.field(state)(z)
+        if not np.isfinite(v).all():
+            raise FloatingPointError(
+                f"The flow diverged: the velocity at step {k} of {self.n_steps} is not finite. "
+                f"Use a smaller step_size (now {eta:g}) or a larger bandwidth (now {sigma:g})."
+            )
+        direction, new_memory = self.optimizer.step(v, memory[rows])
+        Y, memory = Y.copy(), memory.copy()
+        Y[rows] = y + eta * direction
+        memory[rows] = new_memory
+        return FlowState(k + 1, Y, memory, sigma, v)
+
+    def field(self, state):
+        """Velocity field of the step that follows a state, a function of rows.
+
+        It is made by the target rows and particles of that step's mini-batches.
+        """
+        x_rows = self._batch(len(self.X), state.step, TARGET_ORDER)
+        y_rows = self._batch(len(state.particles), state.step, PARTICLE_ORDER)
+        x, y = self.X[x_rows], state.particles[y_rows]
+        weights = None if self.sample_weight is None else self.sample_weight[x_rows]
+        sigma = self.sigmas[state.step]
+
+        def velocity(rows, **own):
+            return self.velocity(rows, x, y, sigma, sample_weight=weights, **own)
+
+        return velocity
+
+    def epoch_length(self, n_rows):
+        """Steps in which each of n_rows rows has its turn once."""
+        return 1 if self.batch_size is None else -(-n_rows // self.batch_size)
+
+    def _batch(self, n_rows, k, stream):
+        """Rows of step k: everything, or an array of indices."""
+        length = self.epoch_length(n_rows)
+        if length == 1:
+            return slice(None)
+        epoch, turn = divmod(k, length)
+        return np.array_split(self.rng(epoch, stream).permutation(n_rows), length)[turn]
+
+    def rng(self, number, stream):
+        """Random generator of a step or epoch."""
+        return np.random.default_rng([self.seed, number, stream])

@@ -1,0 +1,261 @@
+"""A recorded flow: rows that were not there are carried through it, forwards and backwards.
+
+A particle of Algorithm 1 moves along ``velocity(y + sigma eps)`` with noise ``eps`` of its own, in
+every step if there are no mini-batches, else once an epoch. Other rows follow the same fields:
+
+- With ``rng``, each row is treated as a particle is: noise of its own, and a turn of its own in
+  each epoch. Carried rows then have the law of the particles.
+- Without, carrying is deterministic and works on each row alone. Noise enters as pairs ``eps`` and
+  ``-eps``, fixed by the seed of the flow and shared by all rows, whose two directions are averaged;
+  in an epoch, a row moves along the average over its mini-batches. Averaging over pairs and steps
+  replaces averaging over rows.
+
+In a mini-batch a particle meets itself, other rows do not: there a carried row joins the particles
+that it meets, with the weight that makes up for it.
+
+What is kept. The states that fit in a given amount of memory, evenly spaced. When those are not
+all, the states in between are computed again, the same bit for bit, whenever rows are carried:
+memory is bounded at the price of time, and the results do not depend on it.
+"""
+
+import warnings
+from itertools import groupby
+from typing import NamedTuple
+
+import numpy as np
+
+from skflow._fixed_point import solve
+from skflow._flow import PAIR, noised
+
+__all__ = ["RecordedFlow"]
+
+
+class _Carried(NamedTuple):
+    """Rows on their way, between two steps of an epoch."""
+
+    start: np.ndarray  # the rows at the start of the epoch
+    memory: np.ndarray  # the optimizer's, at the start of the epoch
+    moved: np.ndarray  # displacement so far
+    learned: np.ndarray  # change of memory so far
+    turns: np.ndarray | None = None  # the step of the epoch in which each row has its turn
+
+    @property
+    def rows(self):
+        return (self.start + self.moved).astype(self.start.dtype, copy=False)
+
+
+def _carried(rows, memory, turns=None):
+    return _Carried(rows, memory, np.zeros_like(rows), np.zeros_like(memory), turns)
+
+
+class RecordedFlow:
+    """A run of a flow, kept so that other rows can be carried through it.
+
+    Parameters
+    ----------
+    flow : ParticleFlow
+        What to run.
+    Y : ndarray of shape (n_particles, n_features)
+        Base rows.
+    max_bytes : float
+        Memory for the kept states. Memory for about ``2 sqrt(n_steps)`` states is always used,
+        the least that carrying rows backwards needs.
+    on_step : callable, default=None
+        Called with each new state.
+
+    Attributes
+    ----------
+    kept : list of FlowState
+        The states at the start, at the end and, evenly spaced, in between.
+    """
+
+    def __init__(self, flow, Y, max_bytes, on_step=None):
+        self.flow = flow
+        self.epoch = flow.epoch_length(len(Y))
+        state = flow.init(Y)
+        affordable = max_bytes / (Y.nbytes + state.optimizer_state.nbytes)
+        self.every = _distance_of_kept_states(flow.n_steps, affordable)
+        self.kept = [state]
+        while state.step < flow.n_steps:
+            state = flow.step(state)
+            if on_step is not None:
+                on_step(state)
+            if state.step % self.every == 0 or state.step == flow.n_steps:
+                self.kept.append(state._replace(velocity=None))
+
+    @property
+    def particles(self):
+        """The particles at the end of the run."""
+        return self.kept[-1].particles
+
+    def _states(self, first, last):
+        """The states before the steps first, ..., last - 1: kept, or computed again."""
+        state = self.kept[first // self.every]
+        while state.step < last:
+            if state.step >= first:
+                yield state
+            following = state.step + 1
+            if following % self.every == 0:
+                state = self.kept[following // self.every]
+            elif following < last:
+                state = self.flow.step(state)
+            else:
+                return
+
+    # --- one step -------------------------------------------------------------------------------
+
+    def _direction(self, state, rows, z, memory):
+        """The optimizer's direction for rows that are at z after noise, and its new memory."""
+        own = {}
+        if self.epoch > 1:
+            own = {"own": rows, "own_weight": 1 - 1 / self.epoch}
+        return self.flow.optimizer.step(self.flow.field(state)(z, **own), memory)
+
+    def _step(self, state, carried):
+        """Deterministic step: the pair's average, and this step's share of the epoch."""
+        flow, k = self.flow, state.step
+        rows = z = carried.start
+        if flow.noise_scale > 0:
+            noise = flow.rng(k, PAIR).standard_normal(rows.shape[1])
+            noise = (flow.noise_scale * flow.sigmas[k] * noise).astype(rows.dtype, copy=False)
+            rows, z = np.concatenate([rows, rows]), np.concatenate([rows + noise, rows - noise])
+        direction, memory = self._direction(state, rows, z, carried.memory)
+        direction = direction.reshape(-1, *carried.start.shape).mean(axis=0)
+        return carried._replace(
+            moved=carried.moved + flow.etas[k] / self.epoch * direction,
+            learned=carried.learned + (memory - carried.memory) / self.epoch,
+        )
+
+    def _random_step(self, state, carried, rng):
+        """Step with noise for each row of its own, for the rows whose turn it is."""
+        flow, k = self.flow, state.step
+        if k % self.epoch == 0:
+            carried = carried._replace(turns=rng.randint(self.epoch, size=len(carried.start)))
+        turn = carried.turns == k % self.epoch
+        rows, memory = carried.start[turn], carried.memory[turn]
+        z = noised(rows, flow.noise_scale * flow.sigmas[k], rng)
+        direction, new_memory = self._direction(state, rows, z, memory)
+        moved, learned = carried.moved.copy(), carried.learned.copy()
+        moved[turn] = flow.etas[k] * direction
+        learned[turn] = new_memory - memory
+        return carried._replace(moved=moved, learned=learned)
+
+    def _init(self, rows):
+        """Deterministically carried rows; the optimizer remembers each of the pair."""
+        copies = 1 if self.flow.noise_scale == 0 else 2
+        return _carried(rows, self.flow.optimizer.init(np.concatenate([rows] * copies)))
+
+    # --- carrying -------------------------------------------------------------------------------
+
+    def stages(self, rows, stop=1.0, rng=None):
+        """Yield the rows after each step, up to the time ``stop`` in [0, 1].
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n_rows, n_features)
+            Rows of the base distribution.
+        stop : float, default=1.0
+            Share of the steps to go; part of a step is that part of its displacement.
+        rng : numpy.random.RandomState, default=None
+            Noise for each row; None carries deterministically.
+
+        Yields
+        ------
+        ndarray of shape (n_rows, n_features)
+        """
+        n_steps, last_share = self._split_time(stop)
+        carried = (
+            self._init(rows) if rng is None else _carried(rows, self.flow.optimizer.init(rows))
+        )
+        for state in self._states(0, n_steps):
+            before = carried
+            if rng is None:
+                carried = self._step(state, carried)
+            else:
+                carried = self._random_step(state, carried, rng)
+            if state.step == n_steps - 1:
+                carried = _part_of_the_way(before, carried, last_share)
+            yield carried.rows
+            if (state.step + 1) % self.epoch == 0:
+                carried = _carried(carried.rows, carried.memory + carried.learned)
+
+    def carry(self, rows, stop=1.0, rng=None):
+        """The last of :meth:`stages`; the rows themselves at time 0."""
+        for stage in self.stages(rows, stop, rng):
+            rows = stage
+        return rows
+
+    def carry_back(self, rows, stop=1.0):
+        """Rows that :meth:`carry` brings to these rows; only for optimizers without memory.
+
+        Each deterministic step (or epoch) is inverted by an accelerated fixed-point iteration, in
+        float64.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n_rows, n_features)
+            Rows at the time ``stop``.
+        stop : float, default=1.0
+            Where they are.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_features)
+
+        Warns
+        -----
+        UserWarning
+            For rows that no base row was found for: there a step of the flow folds space.
+        """
+        n_steps, last_share = self._split_time(stop)
+        dtype, rows = rows.dtype, rows.astype(np.float64)
+        failed = np.zeros(len(rows), dtype=bool)
+        block = self.epoch * -(-self.every // self.epoch)
+        for first in reversed(range(0, n_steps, block)):
+            states = list(self._states(first, min(first + block, n_steps)))
+            epochs = [list(group) for _, group in groupby(states, lambda s: s.step // self.epoch)]
+            for epoch in reversed(epochs):
+
+                def forward(y, epoch=epoch):
+                    carried = self._init(y)
+                    for state in epoch:
+                        before, carried = carried, self._step(state, carried)
+                    if state.step == n_steps - 1:
+                        carried = _part_of_the_way(before, carried, last_share)
+                    return carried.rows
+
+                sigma = self.flow.sigmas[epoch[0].step]
+                rows, solved = solve(forward, rows, tolerance=1e-11 * sigma)
+                failed |= ~solved
+        if failed.any():
+            warnings.warn(
+                f"{failed.sum()} of {len(rows)} rows could not be traced back to the base: there "
+                "a step of the flow folds space, or no row of the base leads to them. Their "
+                "result is approximate. A smaller step_size or a larger bandwidth helps.",
+                UserWarning,
+                stacklevel=3,
+            )
+        return rows.astype(dtype, copy=False)
+
+    def _split_time(self, stop):
+        """Number of steps up to a time, and how much of the last of them to take."""
+        steps = stop * self.flow.n_steps
+        n_steps = int(np.ceil(steps - 1e-9))
+        return n_steps, min(1.0, steps - n_steps + 1)
+
+
+def _part_of_the_way(before, after, share):
+    """Rows after a share of a step."""
+    return after._replace(moved=before.moved + share * (after.moved - before.moved))
+
+
+def _distance_of_kept_states(n_steps, affordable):
+    """Steps from one kept state to the next: as few as memory allows.
+
+    Carrying backwards holds the kept states and those between two of them: memory is least where
+    both are the square root of the number of steps.
+    """
+    every = 1
+    while every**2 < n_steps and n_steps / every + every > affordable:
+        every += 1
+    return every

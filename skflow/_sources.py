@@ -1,0 +1,121 @@
+"""Where a flow starts: base rows for fitting, and fresh draws for sampling."""
+
+import inspect
+from copy import deepcopy
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils import check_array
+from sklearn.utils.validation import has_fit_parameter
+
+from skflow._space import symmetric_root, weighted_moments
+
+__all__ = ["make_source"]
+
+
+class NormalSource:
+    """A Gaussian with the mean and covariance of the target, drawn in flow space."""
+
+    def __init__(self, flow_X, weights):
+        self.mean_, covariance = weighted_moments(flow_X, weights)
+        self.root_ = symmetric_root(covariance)
+
+    def draw(self, n_samples, rng):
+        """Fresh rows in flow space."""
+        return self.mean_ + rng.standard_normal((n_samples, len(self.mean_))) @ self.root_
+
+
+class RowSource:
+    """Given rows; fresh draws are rows drawn with replacement."""
+
+    def __init__(self, flow_rows):
+        self.rows_ = flow_rows
+
+    def draw(self, n_samples, rng):
+        """Fresh rows in flow space."""
+        return self.rows_[rng.randint(len(self.rows_), size=n_samples)]
+
+
+class SamplerSource:
+    """Any object with ``sample(n)`` or ``rvs(size)``, in units of the data."""
+
+    def __init__(self, sampler, space, n_features):
+        self.sampler_ = sampler
+        self.space_ = space
+        self.n_features_ = n_features
+
+    def draw(self, n_samples, rng):
+        """Fresh rows in flow space.
+
+        All randomness comes from rng: a sampler that keeps its seed, as GaussianMixture does,
+        would otherwise return the same rows at every call. The rows are shuffled, because some
+        samplers return theirs grouped by component.
+        """
+        sampler, name = self.sampler_, "sample" if hasattr(self.sampler_, "sample") else "rvs"
+        seed = int(rng.randint(np.iinfo(np.int32).max))
+        parameters = sampler.get_params(deep=False) if hasattr(sampler, "get_params") else {}
+        keywords = {}
+        if "random_state" in _parameter_names(getattr(sampler, name)):
+            keywords["random_state"] = np.random.RandomState(seed)
+        elif "random_state" in parameters:
+            sampler = deepcopy(sampler).set_params(random_state=seed)
+        if name == "rvs":
+            keywords["size"] = n_samples
+            rows = sampler.rvs(**keywords)
+        else:
+            rows = sampler.sample(n_samples, **keywords)
+        if isinstance(rows, tuple):  # GaussianMixture returns rows and components
+            rows = rows[0]
+        rows = np.asarray(rows, dtype=np.float64)
+        # scipy drops the axis of a single draw, and that of a single column
+        rows = rows.reshape(n_samples, -1) if rows.size else rows
+        if rows.shape != (n_samples, self.n_features_) or not np.isfinite(rows).all():
+            raise ValueError(
+                f"The base's {name} must return finite rows of shape "
+                f"({n_samples}, {self.n_features_}), the width of X; got shape {rows.shape}"
+                f"{'' if np.isfinite(rows).all() else ' with NaN or infinity'}."
+            )
+        return self.space_.to_flow(rows[rng.permutation(n_samples)])
+
+
+def _parameter_names(function):
+    try:
+        return inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return {}
+
+
+def make_source(base, space, X, flow_X, weights):
+    """The source that a constructor's ``base`` stands for.
+
+    Parameters
+    ----------
+    base : {"normal"}, array-like, or object with ``sample`` or ``rvs``
+        An estimator among the objects is cloned and fitted on the target first, as scikit-learn's
+        meta-estimators do; wrap it in ``FrozenEstimator`` to use it as it is.
+    space : FlowSpace
+        Fitted on the target.
+    X, flow_X : ndarray of shape (n_samples, n_features)
+        The target, in units of the data and in flow space.
+    weights : ndarray of shape (n_samples,) or None
+        Its weights.
+    """
+    if isinstance(base, str) and base == "normal":
+        return NormalSource(flow_X, weights)
+    if hasattr(base, "sample") and not hasattr(base, "columns") or hasattr(base, "rvs"):
+        if hasattr(base, "fit"):
+            takes_weights = weights is not None and has_fit_parameter(base, "sample_weight")
+            base = clone(base).fit(X, **({"sample_weight": weights} if takes_weights else {}))
+        return SamplerSource(base, space, X.shape[1])
+    return RowSource(space.to_flow(check_base_rows(base, X.shape[1], X.dtype)))
+
+
+def check_base_rows(rows, n_features, dtype, name="base"):
+    """Validated rows of a base in units of the data."""
+    rows = check_array(rows, dtype=dtype, input_name=name)
+    if rows.shape[1] != n_features:
+        raise ValueError(
+            f"{name} has {rows.shape[1]} features, but X has {n_features}: a flow carries rows "
+            "onto rows of the same width. Pass the same columns for both."
+        )
+    return rows

@@ -1,0 +1,107 @@
+"""The space in which a flow runs: the data, centred and scaled so that one bandwidth fits all."""
+
+import numpy as np
+
+__all__ = ["FlowSpace", "symmetric_root", "weighted_moments"]
+
+
+def weighted_moments(X, weights=None):
+    """Mean and covariance of the rows, in float64; a weight counts as that many rows."""
+    X = np.asarray(X, dtype=np.float64)
+    mean = np.average(X, axis=0, weights=weights)
+    centered = X - mean
+    scaled = centered if weights is None else centered * (weights / np.sum(weights))[:, None]
+    covariance = centered.T @ scaled
+    return mean, covariance / len(X) if weights is None else covariance
+
+
+def symmetric_root(covariance, power=0.5):
+    """A power of a symmetric positive semi-definite matrix; zero on its null space.
+
+    Symmetric, so that a small change of the matrix changes the root little; eigenvalues that are
+    zero up to rounding count as zero, since the root would turn 1e-16 into 1e-8.
+    """
+    eigenvalues, vectors = np.linalg.eigh(covariance)
+    rounding = len(covariance) * np.finfo(np.float64).eps * np.abs(eigenvalues).max()
+    powers = np.zeros_like(eigenvalues)
+    np.power(eigenvalues, power, out=powers, where=eigenvalues > rounding)
+    return (vectors * powers) @ vectors.T
+
+
+class FlowSpace:
+    """An affine change of coordinates, fitted on the target.
+
+    Parameters
+    ----------
+    covariance_type : {"spherical", "diag", "full"}
+        What is scaled away: nothing, the standard deviation of each column, or the covariance.
+
+    Attributes
+    ----------
+    mean_ : ndarray of shape (n_features,)
+        Origin of the flow space.
+    scale_ : ndarray of shape (n_features,)
+        Standard deviations; ones where nothing is scaled and for constant columns.
+    root_, inverse_root_ : ndarray of shape (n_features, n_features) or None
+        Symmetric square root of the covariance in standard units, and its inverse.
+    log_determinant_ : float
+        Log of the volume of a flow-space unit in units of the data.
+    """
+
+    def __init__(self, covariance_type):
+        self.covariance_type = covariance_type
+
+    def fit(self, X, weights=None, column_names=None):
+        """Learn origin and scale from the target rows.
+
+        Raises
+        ------
+        ValueError
+            With "full", when the covariance does not have full rank.
+        """
+        self.mean_, covariance = weighted_moments(X, weights)
+        deviations = np.sqrt(np.diag(covariance))
+        # The mean of equal numbers is off by a rounding: such a column is constant.
+        rounding = 10 * np.finfo(X.dtype).eps * np.abs(self.mean_)
+        constant = deviations <= rounding
+        self.scale_ = np.ones(len(self.mean_))
+        self.root_ = self.inverse_root_ = None
+        if self.covariance_type != "spherical":
+            self.scale_[~constant] = deviations[~constant]
+        if self.covariance_type == "full":
+            correlation = covariance / np.outer(self.scale_, self.scale_)
+            self._check_rank(correlation, constant, len(X), column_names)
+            self.root_ = symmetric_root(correlation, 0.5)
+            self.inverse_root_ = symmetric_root(correlation, -0.5)
+        self.log_determinant_ = float(np.log(self.scale_).sum())
+        if self.root_ is not None:
+            self.log_determinant_ += 0.5 * float(np.linalg.slogdet(correlation)[1])
+        return self
+
+    @staticmethod
+    def _check_rank(correlation, constant, n_rows, column_names):
+        eigenvalues, vectors = np.linalg.eigh(correlation)
+        smallest = 1e-10 * len(correlation)
+        if not constant.any() and eigenvalues[0] > smallest:
+            return
+        involved = constant | (np.abs(vectors[:, eigenvalues <= smallest]) > 1e-3).any(axis=1)
+        names = np.arange(len(correlation)) if column_names is None else column_names
+        listed = [str(name) for name in np.asarray(names)[involved]]
+        shown = ", ".join(listed[:10]) + (", ..." if len(listed) > 10 else "")
+        raise ValueError(
+            'covariance_type="full" needs a target covariance of full rank, but in the '
+            f"{n_rows} rows of X these columns are constant, duplicates, or linear combinations "
+            f'of each other: {shown}. Drop the redundant ones, or use covariance_type="diag".'
+        )
+
+    def to_flow(self, X):
+        """Rows in flow space, in the dtype of X."""
+        flow = (X - self.mean_) / self.scale_
+        if self.inverse_root_ is not None:
+            flow = flow @ self.inverse_root_
+        return np.ascontiguousarray(flow, dtype=X.dtype)
+
+    def from_flow(self, Y):
+        """Rows of flow space in units of the data, in the dtype of Y."""
+        data = Y if self.root_ is None else Y @ self.root_
+        return np.asarray(data * self.scale_ + self.mean_, dtype=Y.dtype)
