@@ -266,7 +266,8 @@ class BaseFlowSampler(OneToOneFeatureMixin, TransformerMixin, DensityMixin, Base
         X : array-like of shape (n_samples, n_features)
             Rows of the base distribution.
         t : float
-            Time in [0, 1]: 0 is the base, 1 the end of the flow. `t_stop` plays no part.
+            Time in [0, 1]: 0 is the base, 1 the end of the flow, and at 0.5 the particles are
+            half way, in root mean square distance. `t_stop` plays no part.
 
         Returns
         -------

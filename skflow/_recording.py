@@ -16,6 +16,10 @@ that it meets, with the weight that makes up for it.
 What is kept. The states that fit in a given amount of memory, evenly spaced. When those are not
 all, the states in between are computed again, the same bit for bit, whenever rows are carried:
 memory is bounded at the price of time, and the results do not depend on it.
+
+Time. A flow covers most of its way in its first steps and then settles. Times in [0, 1] are
+therefore measured along the way: at time t, the particles' root mean square distance from where
+they started is t times what it is at the end. Half way is half way.
 """
 
 import warnings
@@ -67,6 +71,8 @@ class RecordedFlow:
     ----------
     kept : list of FlowState
         The states at the start, at the end and, evenly spaced, in between.
+    times : ndarray of shape (n_steps + 1,)
+        The time of each state, in [0, 1].
     """
 
     def __init__(self, flow, Y, max_bytes, on_step=None):
@@ -76,12 +82,16 @@ class RecordedFlow:
         affordable = max_bytes / (Y.nbytes + state.optimizer_state.nbytes)
         self.every = _distance_of_kept_states(flow.n_steps, affordable)
         self.kept = [state]
+        distances = [0.0]
         while state.step < flow.n_steps:
             state = flow.step(state)
+            distances.append(float(np.sqrt(np.square(state.particles - Y).sum(axis=1).mean())))
             if on_step is not None:
                 on_step(state)
             if state.step % self.every == 0 or state.step == flow.n_steps:
                 self.kept.append(state._replace(velocity=None))
+        way = np.maximum.accumulate(distances)
+        self.times = way / way[-1] if way[-1] > 0 else np.linspace(0, 1, len(way))
 
     @property
     def particles(self):
@@ -155,7 +165,7 @@ class RecordedFlow:
         rows : ndarray of shape (n_rows, n_features)
             Rows of the base distribution.
         stop : float, default=1.0
-            Share of the steps to go; part of a step is that part of its displacement.
+            How far to go; part of a step is that part of its displacement.
         rng : numpy.random.RandomState, default=None
             Noise for each row; None carries deterministically.
 
@@ -239,7 +249,9 @@ class RecordedFlow:
 
     def _split_time(self, stop):
         """Number of steps up to a time, and how much of the last of them to take."""
-        steps = stop * self.flow.n_steps
+        if stop == 1:
+            return self.flow.n_steps, 1.0
+        steps = float(np.interp(stop, self.times, np.arange(len(self.times))))
         n_steps = int(np.ceil(steps - 1e-9))
         return n_steps, min(1.0, steps - n_steps + 1)
 

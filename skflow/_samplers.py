@@ -63,7 +63,8 @@ class SDFlowSampler(BaseFlowSampler):
         :class:`~skflow.velocities.ScoreDifference`; see :mod:`skflow.velocities`.
     t_stop : float, default=1.0
         Where `transform`, `staged_transform`, `sample` and `inverse_transform` end or begin: a
-        time in [0, 1], from base to target.
+        time in [0, 1], from base to target. At 0.5 the particles are half way: times are measured
+        by the root mean square distance from the start.
     random_state : int, RandomState instance or None, default=None
         Seed of `fit`: base draws, noise and mini-batches. `sample` has a seed of its own.
     verbose : int or bool, default=0

@@ -102,7 +102,7 @@ def make_source(base, space, X, flow_X, weights):
     """
     if isinstance(base, str) and base == "normal":
         return NormalSource(flow_X, weights)
-    if hasattr(base, "sample") and not hasattr(base, "columns") or hasattr(base, "rvs"):
+    if (hasattr(base, "sample") and not hasattr(base, "columns")) or hasattr(base, "rvs"):
         if hasattr(base, "fit"):
             takes_weights = weights is not None and has_fit_parameter(base, "sample_weight")
             base = clone(base).fit(X, **({"sample_weight": weights} if takes_weights else {}))
