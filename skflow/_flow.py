@@ -136,7 +136,7 @@ class ParticleFlow:
         """
         k, Y, memory = state.step, state.particles, state.optimizer_state
         sigma, eta = self.sigmas[k], self.etas[k]
-        rows = self._batch(len(Y), k, PARTICLE_ORDER)
+        rows = self.particle_rows(state)
         y = Y[rows]
         z = noised(y, self.noise_scale * sigma, self.rng(k, NOISE))
         v = self.field(state)(z)
@@ -157,15 +157,19 @@ class ParticleFlow:
         It is made by the target rows and particles of that step's mini-batches.
         """
         x_rows = self._batch(len(self.X), state.step, TARGET_ORDER)
-        y_rows = self._batch(len(state.particles), state.step, PARTICLE_ORDER)
+        y_rows = self.particle_rows(state)
         x, y = self.X[x_rows], state.particles[y_rows]
         weights = None if self.sample_weight is None else self.sample_weight[x_rows]
         sigma = self.sigmas[state.step]
 
-        def velocity(rows, **own):
-            return self.velocity(rows, x, y, sigma, sample_weight=weights, **own)
+        def velocity(rows, **stand_in):
+            return self.velocity(rows, x, y, sigma, sample_weight=weights, **stand_in)
 
         return velocity
+
+    def particle_rows(self, state):
+        """Which particles take part in the step that follows a state."""
+        return self._batch(len(state.particles), state.step, PARTICLE_ORDER)
 
     def epoch_length(self, n_rows):
         """Steps in which each of n_rows rows has its turn once."""

@@ -292,13 +292,13 @@ class KernelState(NamedTuple):
         ``log sum_j w_j K(z, x_j)``.
     mean : ndarray of shape (n_queries, n_values)
         The kernel-weighted mean of the values.
-    weight : float
+    weight : float or ndarray of shape (n_queries,)
         ``sum_j w_j``.
     """
 
     log_sum: np.ndarray
     mean: np.ndarray
-    weight: float
+    weight: float | np.ndarray
 
 
 def _partial(Z, X, sigma, values, weights, dtype):
@@ -411,13 +411,6 @@ def partial(Z, X, sigma, values=None, weights=None):
     return KernelState(log_sum, mean, weight)
 
 
-def point_state(Z, points, sigma, weight=1.0):
-    """State after a single point, another one for each query: row i of points for row i of Z."""
-    squared = np.square((Z - points) / float(sigma), dtype=np.float64).sum(axis=1)
-    log_sum = np.log(weight) - 0.5 * squared
-    return KernelState(log_sum, np.asarray(points, dtype=np.float64), float(weight))
-
-
 def merge(first, second):
     """State of the same queries after the points of both states."""
     log_sum = np.logaddexp(first.log_sum, second.log_sum)
@@ -426,9 +419,48 @@ def merge(first, second):
     return KernelState(log_sum, mean, first.weight + second.weight)
 
 
+def exchange(state, Z, sigma, leaving, joining, present):
+    """State of each query after one point has left and another has joined, both its own.
+
+    Parameters
+    ----------
+    state : KernelState
+        After points without weights, whose values are the points.
+    Z : ndarray of shape (n_queries, n_features)
+        The queries.
+    sigma : float
+        Standard deviation of the kernel.
+    leaving, joining : ndarray of shape (n_queries, n_features)
+        Row i leaves, or joins, the points for query i alone.
+    present : ndarray of bool of shape (n_queries,)
+        Where there is a point to leave.
+
+    Returns
+    -------
+    KernelState
+    """
+
+    def log_kernel(points):
+        return -0.5 * np.square((Z - points) / float(sigma), dtype=np.float64).sum(axis=1)
+
+    # A point that is all but the whole sum leaves nothing that its rounding would not drown.
+    rounding = 1e-5 if Z.dtype == np.float32 else 1e-10
+    share = np.where(present, np.exp(np.minimum(log_kernel(leaving) - state.log_sum, 0.0)), 0.0)
+    rest = np.where(share < 1 - rounding, 1 - share, 0.0)
+    joined = log_kernel(joining)
+    top = np.maximum(joined, state.log_sum)
+    old, new = np.exp(state.log_sum - top), np.exp(joined - top)
+    remaining = np.where(rest[:, None] > 0, state.mean - share[:, None] * leaving, 0.0)
+    total = old * rest + new
+    gone = total == 0  # neither the rest nor the newcomer counts beside what left
+    total, new = np.where(gone, 1.0, total), np.where(gone, 1.0, new)
+    mean = (old[:, None] * remaining + new[:, None] * joining) / total[:, None]
+    return KernelState(top + np.log(total), mean, state.weight + 1.0 - present)
+
+
 def finalize(state):
     """``(mean, log_density)`` of a state, as :func:`kernel_mean` defines them."""
-    return state.mean, state.log_sum - math.log(state.weight)
+    return state.mean, state.log_sum - np.log(state.weight)
 
 
 def kernel_mean(Z, X, sigma, values=None, weights=None):

@@ -1,17 +1,19 @@
 """A recorded flow: rows that were not there are carried through it, forwards and backwards.
 
-A particle of Algorithm 1 moves along ``velocity(y + sigma eps)`` with noise ``eps`` of its own, in
-every step if there are no mini-batches, else once an epoch. Other rows follow the same fields:
+A carried row stands in for one particle, the one that started nearest to it, and meets the others
+and itself as that particle did. This is what keeps it among the others: a row that only followed
+the velocity field of the particles would drift off wherever their cloud is thin. A row that
+started where a particle did takes the same way, up to its noise.
 
-- With ``rng``, each row is treated as a particle is: noise of its own, and a turn of its own in
-  each epoch. Carried rows then have the law of the particles.
+A particle of Algorithm 1 moves along ``velocity(y + sigma eps)`` with noise ``eps`` of its own, in
+every step if there are no mini-batches, else once an epoch.
+
+- With ``rng``, a row moves when its particle does, with noise of its own: carried rows have the
+  law of the particles.
 - Without, carrying is deterministic and works on each row alone. Noise enters as pairs ``eps`` and
   ``-eps``, fixed by the seed of the flow and shared by all rows, whose two directions are averaged;
   in an epoch, a row moves along the average over its mini-batches. Averaging over pairs and steps
   replaces averaging over rows.
-
-In a mini-batch a particle meets itself, other rows do not: there a carried row joins the particles
-that it meets, with the weight that makes up for it.
 
 What is kept. The states that fit in a given amount of memory, evenly spaced. When those are not
 all, the states in between are computed again, the same bit for bit, whenever rows are carried:
@@ -27,11 +29,14 @@ from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.metrics import pairwise_distances_argmin
 
 from skflow._fixed_point import solve
 from skflow._flow import PAIR, noised
 
 __all__ = ["RecordedFlow"]
+
+_GUESSES = 8  # of the particle that a row stands in for, when it is traced back
 
 
 class _Carried(NamedTuple):
@@ -41,15 +46,19 @@ class _Carried(NamedTuple):
     memory: np.ndarray  # the optimizer's, at the start of the epoch
     moved: np.ndarray  # displacement so far
     learned: np.ndarray  # change of memory so far
-    turns: np.ndarray | None = None  # the step of the epoch in which each row has its turn
+    particles: np.ndarray  # the particle that each row stands in for
 
     @property
     def rows(self):
         return (self.start + self.moved).astype(self.start.dtype, copy=False)
 
 
-def _carried(rows, memory, turns=None):
-    return _Carried(rows, memory, np.zeros_like(rows), np.zeros_like(memory), turns)
+def _carried(rows, memory, particles):
+    return _Carried(rows, memory, np.zeros_like(rows), np.zeros_like(memory), particles)
+
+
+def _nearest(rows, points):
+    return pairwise_distances_argmin(rows, points) if len(points) > 1 else np.zeros(len(rows), int)
 
 
 class RecordedFlow:
@@ -114,22 +123,25 @@ class RecordedFlow:
 
     # --- one step -------------------------------------------------------------------------------
 
-    def _direction(self, state, rows, z, memory):
-        """The optimizer's direction for rows that are at z after noise, and its new memory."""
-        own = {}
-        if self.epoch > 1:
-            own = {"own": rows, "own_weight": 1 - 1 / self.epoch}
-        return self.flow.optimizer.step(self.flow.field(state)(z, **own), memory)
+    def _places(self, state, particles):
+        """Where in the step's mini-batch the particles are; -1 for those that are not in it."""
+        places = np.full(len(state.particles), -1)
+        rows = self.flow.particle_rows(state)
+        places[rows] = np.arange(len(places[rows]))
+        return places[particles]
 
     def _step(self, state, carried):
         """Deterministic step: the pair's average, and this step's share of the epoch."""
         flow, k = self.flow, state.step
         rows = z = carried.start
+        places = self._places(state, carried.particles)
         if flow.noise_scale > 0:
             noise = flow.rng(k, PAIR).standard_normal(rows.shape[1])
             noise = (flow.noise_scale * flow.sigmas[k] * noise).astype(rows.dtype, copy=False)
             rows, z = np.concatenate([rows, rows]), np.concatenate([rows + noise, rows - noise])
-        direction, memory = self._direction(state, rows, z, carried.memory)
+            places = np.concatenate([places, places])
+        velocity = flow.field(state)(z, own=rows, replaces=places)
+        direction, memory = flow.optimizer.step(velocity, carried.memory)
         direction = direction.reshape(-1, *carried.start.shape).mean(axis=0)
         return carried._replace(
             moved=carried.moved + flow.etas[k] / self.epoch * direction,
@@ -139,21 +151,24 @@ class RecordedFlow:
     def _random_step(self, state, carried, rng):
         """Step with noise for each row of its own, for the rows whose turn it is."""
         flow, k = self.flow, state.step
-        if k % self.epoch == 0:
-            carried = carried._replace(turns=rng.randint(self.epoch, size=len(carried.start)))
-        turn = carried.turns == k % self.epoch
+        places = self._places(state, carried.particles)
+        turn = places >= 0
         rows, memory = carried.start[turn], carried.memory[turn]
+        if len(rows) == 0:
+            return carried
         z = noised(rows, flow.noise_scale * flow.sigmas[k], rng)
-        direction, new_memory = self._direction(state, rows, z, memory)
+        velocity = flow.field(state)(z, own=rows, replaces=places[turn])
+        direction, new_memory = flow.optimizer.step(velocity, memory)
         moved, learned = carried.moved.copy(), carried.learned.copy()
         moved[turn] = flow.etas[k] * direction
         learned[turn] = new_memory - memory
         return carried._replace(moved=moved, learned=learned)
 
-    def _init(self, rows):
+    def _init(self, rows, particles):
         """Deterministically carried rows; the optimizer remembers each of the pair."""
         copies = 1 if self.flow.noise_scale == 0 else 2
-        return _carried(rows, self.flow.optimizer.init(np.concatenate([rows] * copies)))
+        memory = self.flow.optimizer.init(np.concatenate([rows] * copies))
+        return _carried(rows, memory, particles)
 
     # --- carrying -------------------------------------------------------------------------------
 
@@ -174,9 +189,11 @@ class RecordedFlow:
         ndarray of shape (n_rows, n_features)
         """
         n_steps, last_share = self._split_time(stop)
-        carried = (
-            self._init(rows) if rng is None else _carried(rows, self.flow.optimizer.init(rows))
-        )
+        particles = _nearest(rows, self.kept[0].particles)
+        if rng is None:
+            carried = self._init(rows, particles)
+        else:
+            carried = _carried(rows, self.flow.optimizer.init(rows), particles)
         for state in self._states(0, n_steps):
             before = carried
             if rng is None:
@@ -187,7 +204,8 @@ class RecordedFlow:
                 carried = _part_of_the_way(before, carried, last_share)
             yield carried.rows
             if (state.step + 1) % self.epoch == 0:
-                carried = _carried(carried.rows, carried.memory + carried.learned)
+                memory = carried.memory + carried.learned
+                carried = _carried(carried.rows, memory, particles)
 
     def carry(self, rows, stop=1.0, rng=None):
         """The last of :meth:`stages`; the rows themselves at time 0."""
@@ -217,26 +235,23 @@ class RecordedFlow:
         UserWarning
             For rows that no base row was found for: there a step of the flow folds space.
         """
-        n_steps, last_share = self._split_time(stop)
         dtype, rows = rows.dtype, rows.astype(np.float64)
-        failed = np.zeros(len(rows), dtype=bool)
-        block = self.epoch * -(-self.every // self.epoch)
-        for first in reversed(range(0, n_steps, block)):
-            states = list(self._states(first, min(first + block, n_steps)))
-            epochs = [list(group) for _, group in groupby(states, lambda s: s.step // self.epoch)]
-            for epoch in reversed(epochs):
-
-                def forward(y, epoch=epoch):
-                    carried = self._init(y)
-                    for state in epoch:
-                        before, carried = carried, self._step(state, carried)
-                    if state.step == n_steps - 1:
-                        carried = _part_of_the_way(before, carried, last_share)
-                    return carried.rows
-
-                sigma = self.flow.sigmas[epoch[0].step]
-                rows, solved = solve(forward, rows, tolerance=1e-11 * sigma)
-                failed |= ~solved
+        base = self.kept[0].particles
+        # Which particle does a row stand in for? That which starts nearest to where the row does;
+        # where it starts hardly depends on the answer, so a first guess is improved.
+        back = np.empty_like(rows)
+        solved = np.zeros(len(rows), dtype=bool)
+        open_rows = np.arange(len(rows))
+        particles = _nearest(rows, self._state_at(stop).particles)
+        for _ in range(_GUESSES):
+            back[open_rows], solved[open_rows] = self._trace(rows[open_rows], particles, stop)
+            nearest = _nearest(back[open_rows], base)
+            consistent = nearest == particles
+            solved[open_rows] &= consistent
+            open_rows, particles = open_rows[~consistent], nearest[~consistent]
+            if len(open_rows) == 0:
+                break
+        failed = ~solved
         if failed.any():
             warnings.warn(
                 f"{failed.sum()} of {len(rows)} rows could not be traced back to the base: there "
@@ -246,6 +261,35 @@ class RecordedFlow:
                 stacklevel=3,
             )
         return rows.astype(dtype, copy=False)
+
+    def _trace(self, rows, particles, stop):
+        """Rows traced back as stand-ins of given particles, and whether each step was solved."""
+        n_steps, last_share = self._split_time(stop)
+        solved = np.ones(len(rows), dtype=bool)
+        block = self.epoch * -(-self.every // self.epoch)
+        for first in reversed(range(0, n_steps, block)):
+            states = list(self._states(first, min(first + block, n_steps)))
+            epochs = [list(group) for _, group in groupby(states, lambda s: s.step // self.epoch)]
+            for epoch in reversed(epochs):
+
+                def forward(y, active, epoch=epoch):
+                    carried = self._init(y, particles[active])
+                    for state in epoch:
+                        before, carried = carried, self._step(state, carried)
+                    if state.step == n_steps - 1:
+                        carried = _part_of_the_way(before, carried, last_share)
+                    return carried.rows
+
+                sigma = self.flow.sigmas[epoch[0].step]
+                rows, reached = solve(forward, rows, tolerance=1e-11 * sigma)
+                solved &= reached
+        return rows, solved
+
+    def _state_at(self, stop):
+        n_steps, _ = self._split_time(stop)
+        if n_steps == self.flow.n_steps:
+            return self.kept[-1]
+        return next(self._states(n_steps, n_steps + 1))
 
     def _split_time(self, stop):
         """Number of steps up to a time, and how much of the last of them to take."""

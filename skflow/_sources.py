@@ -5,6 +5,7 @@ from copy import deepcopy
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_array
 from sklearn.utils.validation import has_fit_parameter
 
@@ -67,12 +68,14 @@ class SamplerSource:
         if isinstance(rows, tuple):  # GaussianMixture returns rows and components
             rows = rows[0]
         rows = np.asarray(rows, dtype=np.float64)
+        shape = (n_samples, self.n_features_)
         # scipy drops the axis of a single draw, and that of a single column
-        rows = rows.reshape(n_samples, -1) if rows.size else rows
-        if rows.shape != (n_samples, self.n_features_) or not np.isfinite(rows).all():
+        if rows.ndim < 2 and 1 in shape and rows.size == n_samples * self.n_features_:
+            rows = rows.reshape(shape)
+        if rows.shape != shape or not np.isfinite(rows).all():
             raise ValueError(
-                f"The base's {name} must return finite rows of shape "
-                f"({n_samples}, {self.n_features_}), the width of X; got shape {rows.shape}"
+                f"The base's {name} must return finite rows of shape {shape}, the width of X; "
+                f"got shape {rows.shape}"
                 f"{'' if np.isfinite(rows).all() else ' with NaN or infinity'}."
             )
         return self.space_.to_flow(rows[rng.permutation(n_samples)])
@@ -103,7 +106,9 @@ def make_source(base, space, X, flow_X, weights):
     if isinstance(base, str) and base == "normal":
         return NormalSource(flow_X, weights)
     if (hasattr(base, "sample") and not hasattr(base, "columns")) or hasattr(base, "rvs"):
-        if hasattr(base, "fit"):
+        if isinstance(base, FrozenEstimator):
+            base = base.estimator
+        elif hasattr(base, "fit") and hasattr(base, "get_params"):  # scipy's have `fit` too
             takes_weights = weights is not None and has_fit_parameter(base, "sample_weight")
             base = clone(base).fit(X, **({"sample_weight": weights} if takes_weights else {}))
         return SamplerSource(base, space, X.shape[1])

@@ -8,7 +8,8 @@ __all__ = ["FlowSpace", "symmetric_root", "weighted_moments"]
 def weighted_moments(X, weights=None):
     """Mean and covariance of the rows, in float64; a weight counts as that many rows."""
     X = np.asarray(X, dtype=np.float64)
-    mean = np.average(X, axis=0, weights=weights)
+    # From the first row on: a column of equal numbers then has exactly that mean and no variance.
+    mean = X[0] + np.average(X - X[0], axis=0, weights=weights)
     centered = X - mean
     scaled = centered if weights is None else centered * (weights / np.sum(weights))[:, None]
     covariance = centered.T @ scaled

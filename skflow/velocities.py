@@ -7,7 +7,7 @@ particles of the step (mini-batches or all), sigma its bandwidth.
 
 from sklearn.base import BaseEstimator, clone
 
-from skflow._kernels import finalize, kernel_mean, merge, partial, point_state
+from skflow._kernels import exchange, finalize, kernel_mean, partial
 
 __all__ = ["ScoreDifference"]
 
@@ -64,7 +64,7 @@ class ScoreDifference(BaseEstimator):
             self.target_ = clone(self.target).fit(X, sample_weight=sample_weight)
         return self
 
-    def __call__(self, Z, X, Y, sigma, sample_weight=None, own=None, own_weight=1.0):
+    def __call__(self, Z, X, Y, sigma, sample_weight=None, own=None, replaces=None):
         """Velocity at each row of Z.
 
         Parameters
@@ -80,10 +80,10 @@ class ScoreDifference(BaseEstimator):
         sample_weight : ndarray of shape (n_target,), default=None
             Weights of the rows of X.
         own : ndarray of shape (n_queries, n_features), default=None
-            Row i joins the particles for row i of Z alone, with the weight `own_weight`. (A row
-            that is carried through a mini-batch flow is not in the mini-batch; a particle is.)
-        own_weight : float, default=1.0
-            Weight of a row of `own`, where a particle has 1.
+            For query i alone, row i of `own` is one of the particles: a row that is carried
+            through a recorded flow meets itself, as a particle does. Used by the kernel estimate.
+        replaces : ndarray of int of shape (n_queries,), default=None
+            The row of Y in whose place row i of `own` stands; -1 where it joins the others.
 
         Returns
         -------
@@ -94,15 +94,15 @@ class ScoreDifference(BaseEstimator):
         else:
             from_target = self.target_.denoise(Z, sigma)
         if self.source is None:
-            from_source = particle_mean(Z, Y, sigma, own, own_weight)[0]
+            from_source = particle_mean(Z, Y, sigma, own, replaces)[0]
         else:
             from_source = clone(self.source).fit(Y).denoise(Z, sigma)
         return from_target - from_source
 
 
-def particle_mean(Z, Y, sigma, own=None, own_weight=1.0):
-    """:func:`kernel_mean` of the particles, joined at each row by a row of its own."""
+def particle_mean(Z, Y, sigma, own=None, replaces=None):
+    """:func:`kernel_mean` of the particles, each query with a particle of its own if given."""
     if own is None:
         return kernel_mean(Z, Y, sigma)
-    state = merge(partial(Z, Y, sigma), point_state(Z, own, sigma, own_weight))
+    state = exchange(partial(Z, Y, sigma), Z, sigma, Y[replaces], own, replaces >= 0)
     return tuple(result.astype(Z.dtype, copy=False) for result in finalize(state))
