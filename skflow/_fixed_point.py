@@ -20,7 +20,7 @@ def solve(forward, target, tolerance, *, memory=5, max_iterations=60):
     target : ndarray of shape (n_rows, n_features)
         Where the rows should end up; also the first guess.
     tolerance : float
-        Largest entry of a residual that counts as solved.
+        Largest entry of a residual that counts as solved, beside the rounding of the target.
     memory : int, default=5
         Number of earlier iterates that are combined.
     max_iterations : int, default=60
@@ -45,6 +45,7 @@ def solve(forward, target, tolerance, *, memory=5, max_iterations=60):
     >>> bool(solved[0]), float((y + 3 * np.tanh(y))[0, 0].round(9))
     (True, 2.0)
     """
+    tolerance = tolerance + 8 * np.finfo(target.dtype).eps * np.abs(target).max(axis=1, initial=0)
     best = target.copy()
     best_size = np.full(len(target), np.inf)
     active = np.arange(len(target))
@@ -59,7 +60,7 @@ def solve(forward, target, tolerance, *, memory=5, max_iterations=60):
         if last_y is not None:
             steps = [*steps, y - last_y][-memory:]
             changes = [*changes, residual - last_residual][-memory:]
-        keep = best_size[active] > tolerance
+        keep = best_size[active] > tolerance[active]
         active, y, residual = active[keep], y[keep], residual[keep]
         if len(active) == 0:
             break

@@ -25,18 +25,19 @@ they started is t times what it is at the end. Half way is half way.
 """
 
 import warnings
-from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.metrics import pairwise_distances_argmin
+from sklearn.metrics import pairwise_distances_argmin_min
+from sklearn.neighbors import NearestNeighbors
 
 from skflow._fixed_point import solve
 from skflow._flow import PAIR, noised
 
 __all__ = ["RecordedFlow"]
 
-_GUESSES = 8  # of the particle that a row stands in for, when it is traced back
+# When a row is traced back: how many particles it may stand in for, and corrections of each guess.
+_GUESSES, _CORRECTIONS = 5, 3
 
 
 class _Carried(NamedTuple):
@@ -58,7 +59,15 @@ def _carried(rows, memory, particles):
 
 
 def _nearest(rows, points):
-    return pairwise_distances_argmin(rows, points) if len(points) > 1 else np.zeros(len(rows), int)
+    """Index of the nearest point to each row, and its distance."""
+    return pairwise_distances_argmin_min(rows, points)
+
+
+def _distances_to_nearest(points):
+    """Distance of each point to the nearest other one; zero for a lone point."""
+    if len(points) == 1:
+        return np.zeros(1)
+    return NearestNeighbors(n_neighbors=1).fit(points).kneighbors()[0].ravel()
 
 
 class RecordedFlow:
@@ -117,7 +126,7 @@ class RecordedFlow:
             if following % self.every == 0:
                 state = self.kept[following // self.every]
             elif following < last:
-                state = self.flow.step(state)
+                state = self.flow.step(state)._replace(velocity=None)
             else:
                 return
 
@@ -189,7 +198,7 @@ class RecordedFlow:
         ndarray of shape (n_rows, n_features)
         """
         n_steps, last_share = self._split_time(stop)
-        particles = _nearest(rows, self.kept[0].particles)
+        particles, _ = _nearest(rows, self.kept[0].particles)
         if rng is None:
             carried = self._init(rows, particles)
         else:
@@ -237,21 +246,28 @@ class RecordedFlow:
         """
         dtype, rows = rows.dtype, rows.astype(np.float64)
         base = self.kept[0].particles
-        # Which particle does a row stand in for? That which starts nearest to where the row does;
-        # where it starts hardly depends on the answer, so a first guess is improved.
-        back = np.empty_like(rows)
-        solved = np.zeros(len(rows), dtype=bool)
-        open_rows = np.arange(len(rows))
-        particles = _nearest(rows, self._state_at(stop).particles)
-        for _ in range(_GUESSES):
-            back[open_rows], solved[open_rows] = self._trace(rows[open_rows], particles, stop)
-            nearest = _nearest(back[open_rows], base)
-            consistent = nearest == particles
-            solved[open_rows] &= consistent
-            open_rows, particles = open_rows[~consistent], nearest[~consistent]
-            if len(open_rows) == 0:
-                break
-        failed = ~solved
+        # Which particle does a row stand in for? That which starts nearest to where the row does.
+        # Guesses: the particles that end nearest to the row; then what the row's start says. Rows
+        # far outside the base also end on the target: the start nearest to the base is meant.
+        back = rows.copy()
+        distance = np.full(len(rows), np.inf)
+        near = 2 * _distances_to_nearest(base).max()
+        ends = self._state_at(stop).particles
+        guesses = NearestNeighbors(n_neighbors=min(_GUESSES, len(ends))).fit(ends)
+        for guess in guesses.kneighbors(rows, return_distance=False).T:
+            wanting = np.flatnonzero(distance > near)
+            particles = guess[wanting]
+            for _ in range(_CORRECTIONS):
+                if len(wanting) == 0:
+                    break
+                traced, reached = self._trace(rows[wanting], particles, stop)
+                nearest, away = _nearest(traced, base)
+                right = reached & (nearest == particles)
+                better = right & (away < distance[wanting])
+                back[wanting[better]] = traced[better]
+                distance[wanting[better]] = away[better]
+                wanting, particles = wanting[~right], nearest[~right]
+        failed = np.isinf(distance)
         if failed.any():
             warnings.warn(
                 f"{failed.sum()} of {len(rows)} rows could not be traced back to the base: there "
@@ -260,7 +276,7 @@ class RecordedFlow:
                 UserWarning,
                 stacklevel=3,
             )
-        return rows.astype(dtype, copy=False)
+        return back.astype(dtype, copy=False)
 
     def _trace(self, rows, particles, stop):
         """Rows traced back as stand-ins of given particles, and whether each step was solved."""
@@ -269,8 +285,9 @@ class RecordedFlow:
         block = self.epoch * -(-self.every // self.epoch)
         for first in reversed(range(0, n_steps, block)):
             states = list(self._states(first, min(first + block, n_steps)))
-            epochs = [list(group) for _, group in groupby(states, lambda s: s.step // self.epoch)]
-            for epoch in reversed(epochs):
+            while states:  # an epoch at a time, from the last, and no longer held than needed
+                start = states[-1].step // self.epoch * self.epoch - first
+                epoch, states = states[start:], states[:start]
 
                 def forward(y, active, epoch=epoch):
                     carried = self._init(y, particles[active])
@@ -281,7 +298,7 @@ class RecordedFlow:
                     return carried.rows
 
                 sigma = self.flow.sigmas[epoch[0].step]
-                rows, reached = solve(forward, rows, tolerance=1e-11 * sigma)
+                rows, reached = solve(forward, rows, tolerance=1e-13 * sigma)
                 solved &= reached
         return rows, solved
 

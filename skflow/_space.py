@@ -62,7 +62,7 @@ class FlowSpace:
         """
         self.mean_, covariance = weighted_moments(X, weights)
         deviations = np.sqrt(np.diag(covariance))
-        # The mean of equal numbers is off by a rounding: such a column is constant.
+        # Numbers that differ by no more than a few roundings are equal: their column is constant.
         rounding = 10 * np.finfo(X.dtype).eps * np.abs(self.mean_)
         constant = deviations <= rounding
         self.scale_ = np.ones(len(self.mean_))

@@ -127,7 +127,7 @@ SCHEDULES = {"constant": Constant, "cosine": Cosine, "geometric": Geometric, "li
 
 # --- bandwidth rules: (target X, its weights, base Y) -> sigma, all in flow space ---------------
 
-_MEDIAN_ROWS = 1024  # half a million pairs: the median is then known to about a percent
+_MEDIAN_ROWS = 1024  # half a million pairs: the median of D^2 then errs by a few percent
 
 
 def _representatives(X, weights):

@@ -1,0 +1,33 @@
+"""What every benchmark prints around its figures: the machine, and a table."""
+
+import os
+import platform
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+
+import numba
+
+
+def machine():
+    """One line: processor, cores, versions and date."""
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        model = names[0].partition(":")[2].strip() if names else model
+    packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "numba", "scikit-learn"))
+    return (
+        f"{model}, {os.cpu_count()} cores, {numba.get_num_threads()} threads; "
+        f"Python {platform.python_version()}, {packages}; {date.today()}"
+    )
+
+
+def table(header, rows, digits=3):
+    """A Markdown table; floats are rounded."""
+
+    def cell(value):
+        return f"{value:.{digits}f}" if isinstance(value, float) else str(value)
+
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(cell(value) for value in line) + " |" for line in lines)
