@@ -58,7 +58,7 @@ class BaseFlowSampler(OneToOneFeatureMixin, TransformerMixin, DensityMixin, Base
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
         "covariance_type": [StrOptions({"spherical", "diag", "full"})],
         "optimizer": [StrOptions(set(OPTIMIZERS)), HasMethods(["init", "step"])],
-        "velocity": [callable, None],
+        "velocity": [HasMethods(["fit", "__call__"]), None],
         "t_stop": [Interval(Real, 0, 1, closed="both")],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -152,27 +152,10 @@ class BaseFlowSampler(OneToOneFeatureMixin, TransformerMixin, DensityMixin, Base
             start = source.draw(self.n_particles, rng).astype(X.dtype)
 
         bandwidth = self._resolve_bandwidth(target, weights, start)
-        schedule = self._resolve_schedule()
-        velocity = self._default_velocity() if self.velocity is None else clone(self.velocity)
-        velocity.fit(target, sample_weight=weights)
-        optimizer = self.optimizer
-        optimizer = OPTIMIZERS[optimizer]() if isinstance(optimizer, str) else clone(optimizer)
-        flow = ParticleFlow(
-            target,
-            velocity,
-            lambda t: bandwidth * schedule(t),
-            optimizer,
-            step_size=self.step_size,
-            n_steps=self.n_steps,
-            noise_scale=self.noise_scale,
-            batch_size=self.batch_size,
-            sample_weight=weights,
-            seed=int(rng.randint(np.iinfo(np.int32).max)),
-        )
+        flow = self._make_flow(target, weights, bandwidth, rng)
         history = []
         budget = sklearn.get_config()["working_memory"] * 2**20
         recorded = RecordedFlow(flow, start, budget, on_step=partial(self._on_step, history))
-
         self.bandwidth_ = bandwidth
         self.history_ = np.array(history)
         self.particles_ = space.from_flow(recorded.particles)
@@ -194,6 +177,31 @@ class BaseFlowSampler(OneToOneFeatureMixin, TransformerMixin, DensityMixin, Base
                 f"{type(self).__name__} needs at least two rows with a positive weight."
             )
         return X[used], weights[used]
+
+    def _make_flow(self, target, weights, bandwidth, rng):
+        """Algorithm 1 with the parts that the parameters name."""
+        schedule = self._resolve_schedule()
+        if self.velocity is None:
+            velocity = self._default_velocity()
+        else:
+            velocity = clone(self.velocity, safe=False)
+        if isinstance(self.optimizer, str):
+            optimizer = OPTIMIZERS[self.optimizer]()
+        else:
+            optimizer = clone(self.optimizer, safe=False)
+        velocity.fit(target, sample_weight=weights)
+        return ParticleFlow(
+            target,
+            velocity,
+            lambda t: bandwidth * schedule(t),
+            optimizer,
+            step_size=self.step_size,
+            n_steps=self.n_steps,
+            noise_scale=self.noise_scale,
+            batch_size=self.batch_size,
+            sample_weight=weights,
+            seed=int(rng.randint(np.iinfo(np.int32).max)),
+        )
 
     def _resolve_bandwidth(self, target, weights, start):
         if np.ptp(target, axis=0).max() == 0:

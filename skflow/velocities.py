@@ -1,8 +1,11 @@
 """The right-hand sides of the flows: where a particle wants to go.
 
-A velocity is fitted once on the target and then called as ``velocity(Z, X, Y, sigma)``, the line
-of Algorithm 1 that computes the direction: Z the noised particles, X the target rows and Y the
-particles of the step (mini-batches or all), sigma its bandwidth.
+A velocity is an estimator, fitted once on the target and then called as
+``velocity(Z, X, Y, sigma)``, the line of Algorithm 1 that computes the direction: Z the noised
+particles, X the target rows and Y the particles of the step (mini-batches or all), sigma its
+bandwidth. It is also given ``sample_weight``, the weights of X, and, where rows are carried
+through a recorded flow, ``own`` and ``replaces``: for query i alone, ``own[i]`` stands in the place
+of ``Y[replaces[i]]``. One that has no use for these takes them as ``**unused``.
 """
 
 from sklearn.base import BaseEstimator, clone
