@@ -307,6 +307,10 @@ class BaseFlowSampler(OneToOneFeatureMixin, TransformerMixin, DensityMixin, Base
     def inverse_transform(self, X):
         """Carry rows backwards, from `t_stop` to the base distribution.
 
+        The map is one to one but for a thin seam: `transform` jumps a little where the particle
+        nearest to a row changes, and a row from beside such a border may be traced back to its
+        other side.
+
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)

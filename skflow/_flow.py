@@ -132,7 +132,7 @@ class ParticleFlow:
         Raises
         ------
         FloatingPointError
-            When a velocity is not finite.
+            When the particles are no longer finite.
         """
         k, Y, memory = state.step, state.particles, state.optimizer_state
         sigma, eta = self.sigmas[k], self.etas[k]
@@ -140,14 +140,16 @@ class ParticleFlow:
         y = Y[rows]
         z = noised(y, self.noise_scale * sigma, self.rng(k, NOISE))
         v = self.field(state)(z)
-        if not np.isfinite(v).all():
-            raise FloatingPointError(
-                f"The flow diverged: the velocity at step {k} of {self.n_steps} is not finite. "
-                f"Use a smaller step_size (now {eta:g}) or a larger bandwidth (now {sigma:g})."
-            )
         direction, new_memory = self.optimizer.step(v, memory[rows])
+        moved = (y + eta * direction).astype(Y.dtype, copy=False)
+        if not np.isfinite(moved).all():
+            raise FloatingPointError(
+                f"The flow diverged at step {k + 1} of {self.n_steps}: not all particles are "
+                f"finite. Use a smaller step_size (now {eta:g}) or a larger bandwidth (now "
+                f"{sigma:g})."
+            )
         Y, memory = Y.copy(), memory.copy()
-        Y[rows] = y + eta * direction
+        Y[rows] = moved
         memory[rows] = new_memory
         return FlowState(k + 1, Y, memory, sigma, v)
 

@@ -62,8 +62,8 @@ class FlowSpace:
         """
         self.mean_, covariance = weighted_moments(X, weights)
         deviations = np.sqrt(np.diag(covariance))
-        # Numbers that differ by no more than a few roundings are equal: their column is constant.
-        rounding = 10 * np.finfo(X.dtype).eps * np.abs(self.mean_)
+        # Numbers that differ by no more than their rounding are equal: their column is constant.
+        rounding = np.finfo(X.dtype).eps * np.abs(self.mean_)
         constant = deviations <= rounding
         self.scale_ = np.ones(len(self.mean_))
         self.root_ = self.inverse_root_ = None

@@ -1,0 +1,201 @@
+"""Where a flow starts: draws have the law they should, are fresh, and come from one generator."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.stats
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.frozen import FrozenEstimator
+from sklearn.mixture import GaussianMixture
+from sklearn.neighbors import KernelDensity
+
+from skflow._sources import NormalSource, RowSource, SamplerSource, make_source
+from skflow._space import FlowSpace
+
+
+def draw_target(width=2):
+    """Two columns, correlated, in different units."""
+    X = np.random.default_rng(0).normal(size=(300, 2)) @ [[1.0, 0.8], [0.0, 0.6]]
+    return (X * [1.0, 100.0] + [5.0, -300.0])[:, :width]
+
+
+def source_of(base, X=None, weights=None, covariance_type="diag"):
+    X = draw_target() if X is None else X
+    space = FlowSpace(covariance_type).fit(X, weights)
+    return make_source(base, space, X, space.to_flow(X), weights), space
+
+
+def draw(source, n_samples, seed=0):
+    return source.draw(n_samples, np.random.RandomState(seed))
+
+
+class Sampler:
+    """Has `sample(n)` and nothing else."""
+
+    def __init__(self, shape=lambda n: (n, 2), value=1.0):
+        self.shape = shape
+        self.value = value
+
+    def sample(self, n):
+        return np.full(self.shape(n), self.value)
+
+
+# --- the Gaussian with the target's moments -------------------------------------------------------
+
+
+def furthest(rows, mean, covariance):
+    """How far the moments of rows are off, in their own units."""
+    errors = [rows.mean(axis=0) - mean, (np.cov(rows.T, bias=True) - covariance).ravel()]
+    return np.abs(np.concatenate(errors)).max()
+
+
+@pytest.mark.parametrize("covariance_type", ["spherical", "diag", "full"])
+@pytest.mark.parametrize("weights", [None, np.arange(300) % 5 + 0.5])
+def test_normal_draws_have_the_moments_of_the_target(weights, covariance_type):
+    X = draw_target() / [1, 100]
+    source, space = source_of("normal", X, weights, covariance_type)
+    assert isinstance(source, NormalSource)
+    mean, covariance = np.average(X, axis=0, weights=weights), np.cov(X.T, aweights=weights, ddof=0)
+    rng = np.random.default_rng(0)
+    independent = [rng.multivariate_normal(mean, covariance, size=2000) for _ in range(200)]
+    threshold = max(furthest(rows, mean, covariance) for rows in independent)
+    rows = space.from_flow(draw(source, 2000))
+    assert furthest(rows, mean, covariance) < threshold
+    # and they are normal
+    white = (rows - mean) @ np.linalg.inv(np.linalg.cholesky(covariance)).T
+    assert all(scipy.stats.kstest(column, "norm").pvalue > 0.001 for column in white.T)
+
+
+def test_normal_draws_stay_where_the_target_is():
+    X = draw_target() @ [[1.0, 2.0, 0.0], [0.0, 1.0, 0.0]] / 100  # a plane, the third column 0
+    source, space = source_of("normal", X, covariance_type="spherical")
+    normal = np.linalg.svd(X - X.mean(axis=0))[2][-1]
+    rows = space.from_flow(draw(source, 500))
+    assert_allclose((rows - X.mean(axis=0)) @ normal, 0, atol=1e-10)
+    assert np.linalg.matrix_rank(rows - X.mean(axis=0), tol=1e-8) == 2
+    few = draw_target()[:2]  # fewer rows than columns + 1: a line
+    source, space = source_of("normal", few, covariance_type="spherical")
+    rows = space.from_flow(draw(source, 500)) - few.mean(axis=0)
+    assert np.linalg.matrix_rank(rows, tol=1e-6 * np.abs(rows).max()) == 1
+
+
+# --- given rows -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("as_given", [np.asarray, list, pd.DataFrame])
+def test_rows_are_drawn_with_replacement(as_given):
+    rows = draw_target()[:7] + 1
+    source, space = source_of(as_given(rows))
+    assert isinstance(source, RowSource)
+    assert_array_equal(source.rows_, space.to_flow(rows))
+    drawn = draw(source, 500)
+    values, counts = np.unique(drawn, axis=0, return_counts=True)
+    assert_array_equal(values, np.unique(source.rows_, axis=0))
+    assert scipy.stats.chisquare(counts).pvalue > 0.001
+
+
+@pytest.mark.parametrize(
+    ("base", "message"),
+    [
+        (np.zeros((5, 3)), "base has 3 features, but X has 2"),
+        (np.full((5, 2), np.nan), "base contains NaN"),
+        (np.zeros(5), "2D array"),
+    ],
+)
+def test_wrong_rows(base, message):
+    with pytest.raises(ValueError, match=message):
+        source_of(base)
+
+
+# --- anything that can be sampled -----------------------------------------------------------------
+
+MIXTURE = GaussianMixture(2, random_state=0, means_init=[[-40.0, 0.0], [60.0, 9.0]])
+FAR = np.random.default_rng(1).normal(size=(200, 2)) * 3 + [[60.0, 9.0]]
+SAMPLERS = {
+    "kernel density": KernelDensity(),
+    "mixture": GaussianMixture(2, random_state=0),
+    "mixture, frozen": FrozenEstimator(GaussianMixture(2, random_state=0).fit(FAR)),
+    "kernel density, frozen": FrozenEstimator(KernelDensity().fit(FAR)),
+    "scipy": scipy.stats.multivariate_normal([60.0, 9.0], seed=np.random.RandomState(7)),
+}
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_draws_are_fresh_and_come_from_the_generator(name):
+    base = SAMPLERS[name]
+    before = pickle.dumps(base)
+    source, _ = source_of(base)
+    assert isinstance(source, SamplerSource)
+    rng = np.random.RandomState(0)
+    first, second = source.draw(50, rng), source.draw(50, rng)
+    assert first.shape == (50, 2)
+    assert not np.isin(first, second).any()
+    assert_array_equal(draw(source, 50), first)
+    np.random.seed(3)  # noqa: NPY002 - the global generator plays no part
+    assert_array_equal(draw(source_of(base)[0], 50), first)
+    assert not np.isin(draw(source, 50, seed=1), first).any()
+    assert pickle.dumps(base) == before
+    assert draw(source, 1).shape == (1, 2)
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_estimators_are_fitted_on_the_target_unless_frozen(name):
+    source, space = source_of(SAMPLERS[name])
+    rows = space.from_flow(draw(source, 400))
+    expected = FAR if "frozen" in name or name == "scipy" else draw_target()
+    error = np.abs(rows.mean(axis=0) - expected.mean(axis=0)) / expected.std(axis=0)
+    assert error.max() < 5 * np.sqrt(1 / 400 + 1 / 200)
+
+
+def test_weights_reach_estimators_that_take_them():
+    X, weights = draw_target(), np.append(np.ones(10), np.full(290, 1e-12))
+    source, space = source_of(KernelDensity(bandwidth=1e-6), X, weights)
+    distances = np.abs(space.from_flow(draw(source, 50))[:, None] - X[:10]).max(axis=2)
+    assert distances.min(axis=1).max() < 1e-3
+    source_of(MIXTURE, X, weights)  # takes none
+
+
+def test_rows_are_not_grouped_by_component():
+    base = GaussianMixture(2, random_state=0).fit(np.concatenate([FAR, -FAR]))
+    source, space = source_of(FrozenEstimator(base))
+    labels = base.predict(space.from_flow(draw(source, 400)))
+    changes = (np.diff(labels) != 0).sum()
+    assert abs(changes - 200) < 5 * 10  # of 400 independent coins: 200, standard deviation 10
+
+
+def test_scipy_in_one_dimension_and_one_draw():
+    X = draw_target(1)
+    for base in (scipy.stats.multivariate_normal([5.0]), scipy.stats.norm(5.0)):
+        for n_samples in (1, 4):
+            source, _ = source_of(base, X)
+            assert draw(source, n_samples).shape == (n_samples, 1)
+            assert_array_equal(draw(source, n_samples), draw(source, n_samples))
+    generic, _ = source_of(scipy.stats.norm, X)  # has a `fit`, but is no estimator
+    assert draw(generic, 4).shape == (4, 1)
+
+
+def test_a_sampler_needs_no_more_than_sample():
+    source, space = source_of(Sampler())
+    assert_array_equal(draw(source, 3), space.to_flow(np.ones((3, 2))))
+
+
+@pytest.mark.parametrize(
+    ("base", "message"),
+    [
+        (Sampler(lambda n: (n, 3)), r"base's sample .* shape \(5, 2\).* got shape \(5, 3\)"),
+        (Sampler(lambda n: (n + 1, 2)), r"got shape \(6, 2\)"),
+        (Sampler(lambda n: (2, n)), r"got shape \(2, 5\)"),
+        (Sampler(lambda n: (2 * n,)), r"got shape \(10,\)"),
+        (Sampler(lambda n: (n, 2, 1)), r"got shape \(5, 2, 1\)"),
+        (Sampler(lambda n: (0, 2)), r"got shape \(0, 2\)"),
+        (Sampler(value=np.nan), "with NaN or infinity"),
+        (Sampler(value=np.inf), "with NaN or infinity"),
+        (scipy.stats.multivariate_normal(np.zeros(3)), r"base's rvs .* got shape \(5, 3\)"),
+    ],
+)
+def test_wrong_draws(base, message):
+    source, _ = source_of(base)
+    with pytest.raises(ValueError, match=message):
+        draw(source, 5)

@@ -1,0 +1,176 @@
+"""The right-hand sides against the paper, and the laws they keep."""
+
+import naive
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import ortho_group
+from sklearn.base import BaseEstimator, clone
+
+from skflow.denoisers import KernelDenoiser
+from skflow.velocities import ScoreDifference, particle_mean
+
+every_sigma = pytest.mark.parametrize("sigma", [0.3, 1.0, 5.0])
+
+
+def draw(width=3, seed=0, dtype=np.float64):
+    """Noised particles, target and particles: two blobs, a few sigmas apart."""
+    rng = np.random.default_rng(seed)
+    shapes = [(15, width), (40, width), (30, width)]
+    Z, X, Y = (rng.normal(size=shape).astype(dtype) for shape in shapes)
+    return Z + dtype(1), X, Y + dtype(2)
+
+
+def velocity(Z, X, Y, sigma, **kwargs):
+    return ScoreDifference().fit(X)(Z, X, Y, sigma, **kwargs)
+
+
+@every_sigma
+@pytest.mark.parametrize("width", [1, 2, 5, 30])
+def test_score_difference_is_the_paper(width, sigma):
+    Z, X, Y = draw(width)
+    exact = naive.score_difference(*(A.astype(np.longdouble) for A in (Z, X, Y)), sigma)
+    assert_allclose(velocity(Z, X, Y, sigma), (sigma**2 * exact).astype(float), atol=1e-13)
+    # one step of Algorithm 1 is eta of it, one of equation 15 eta / 2
+    step = naive.sd_update(*(A.astype(np.longdouble) for A in (Z, X, Y)), sigma, eta=0.2)
+    assert_allclose(0.1 * velocity(Z, X, Y, sigma), step.astype(float), atol=1e-14)
+
+
+def test_score_difference_is_the_paper_a_hundred_sigmas_away():
+    Z, X, Y = draw()
+    Z, sigma = Z + 35, 0.5  # the kernels underflow in float64, not in longdouble
+    assert (naive.kernel(Z[:, None], X[None], sigma) == 0).all()
+    exact = naive.score_difference(*(A.astype(np.longdouble) for A in (Z, X, Y)), sigma)
+    assert_allclose(velocity(Z, X, Y, sigma), (sigma**2 * exact).astype(float), atol=1e-11)
+
+
+@every_sigma
+def test_velocity_is_a_difference_of_numerical_gradients(sigma):
+    Z, X, Y = draw()
+    h = 1e-5 * sigma
+
+    def log_density(Z, A):
+        """Log of equation 12, up to a constant."""
+        return np.log(naive.kernel(Z[:, None], A[None], sigma).mean(axis=1))
+
+    steps = h * np.eye(3)
+    gradients = [
+        np.transpose([(log_density(Z + e, A) - log_density(Z - e, A)) / (2 * h) for e in steps])
+        for A in (X, Y)
+    ]
+    expected = sigma**2 * (gradients[0] - gradients[1])
+    # rounding of the logs over h, and the third derivative times h^2
+    assert_allclose(velocity(Z, X, Y, sigma), expected, atol=1e-7 * max(1, sigma))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, 6), st.floats(0.01, 100), st.integers(0, 9999))
+def test_laws(width, sigma, seed):
+    Z, X, Y = draw(width, seed)
+    rng = np.random.default_rng(seed)
+    assert_array_equal(velocity(Z, X, X, sigma), np.zeros_like(Z))
+    result = velocity(Z, X, Y, sigma)
+    atol = 1e-12 * (1 + sigma**-2)  # a logit errs by rounding times the squared lengths
+    assert_allclose(velocity(Z, Y, X, sigma), -result, atol=atol)
+    shift = 10 * rng.normal(size=width)
+    assert_allclose(velocity(Z + shift, X + shift, Y + shift, sigma), result, atol=100 * atol)
+    turn = ortho_group.rvs(width, random_state=seed) if width > 1 else -np.eye(1)
+    assert_allclose(velocity(Z @ turn, X @ turn, Y @ turn, sigma), result @ turn, atol=10 * atol)
+    assert_allclose(velocity(7 * Z, 7 * X, 7 * Y, 7 * sigma), 7 * result, atol=70 * atol)
+    orders = [rng.permutation(len(A)) for A in (Z, X, Y)]
+    permuted = velocity(*(A[order] for A, order in zip((Z, X, Y), orders, strict=True)), sigma)
+    assert_allclose(permuted, result[orders[0]], atol=10 * atol)
+    weights = rng.integers(0, 4, size=len(X))
+    weights[0] += 1
+    weighted = velocity(Z, X, Y, sigma, sample_weight=weights)
+    repeated = velocity(Z, np.repeat(X, weights, axis=0), Y, sigma)
+    assert_allclose(weighted, repeated, atol=10 * atol)
+
+
+@every_sigma
+def test_far_away_all_particles_make_for_the_target(sigma):
+    _, X, Y = draw()
+    Y = Y + 1e4 * sigma
+    v = velocity(Y, X, Y, sigma)
+    towards = X.mean(axis=0) - Y.mean(axis=0)
+    cosines = v @ towards / np.linalg.norm(v, axis=1) / np.linalg.norm(towards)
+    assert np.all(cosines > 0.999)
+    assert_allclose(np.linalg.norm(v, axis=1), np.linalg.norm(towards), rtol=0.01)
+
+
+def test_a_very_wide_kernel_sees_the_means():
+    Z, X, Y = draw()
+    expected = np.tile(X.mean(axis=0) - Y.mean(axis=0), (len(Z), 1))
+    assert_allclose(velocity(Z, X, Y, 1e8), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_dtype_is_kept(dtype):
+    Z, X, Y = draw(dtype=dtype)
+    exact = velocity(*(A.astype(float) for A in (Z, X, Y)), 1.0)
+    for own in ({}, {"own": Z, "replaces": np.full(len(Z), 3)}):
+        assert velocity(Z, X, Y, 1.0, **own).dtype == dtype
+    assert_allclose(velocity(Z, X, Y, 1.0), exact, atol=1e-5 if dtype == np.float32 else 0)
+
+
+# --- modules in place of the kernel estimates -----------------------------------------------------
+
+
+@every_sigma
+@pytest.mark.parametrize("weights", [None, np.arange(40) % 3])
+def test_kernel_denoisers_are_the_default(weights, sigma):
+    Z, X, Y = draw()
+    expected = velocity(Z, X, Y, sigma, sample_weight=weights)
+    for modules in ({"target"}, {"source"}, {"target", "source"}):
+        sd = ScoreDifference(**{name: KernelDenoiser() for name in modules})
+        sd = clone(sd).fit(X, sample_weight=weights)
+        assert_array_equal(sd(Z, X, Y, sigma, sample_weight=weights), expected)
+        assert all(not hasattr(getattr(sd, name), "X_") for name in modules)  # parameters stay
+
+
+class Fixed(BaseEstimator):
+    def __init__(self, value=0.0):
+        self.value = value
+
+    def fit(self, X, y=None, sample_weight=None):
+        return self
+
+    def denoise(self, Z, sigma):
+        return np.full_like(Z, self.value)
+
+
+def test_denoisers_are_subtracted():
+    Z, X, Y = draw()
+    sd = ScoreDifference(target=Fixed(5.0), source=Fixed(2.0)).fit(X)
+    assert_array_equal(sd(Z, X, Y, 1.0), np.full_like(Z, 3.0))
+
+
+# --- a particle of its own ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sigma", [0.05, 0.3, 1.0, 5.0])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_own_row_stands_in_for_a_particle_or_joins(dtype, sigma):
+    Z, X, Y = draw(dtype=dtype)
+    rng = np.random.default_rng(1)
+    own = (Z + 0.3 * sigma * rng.normal(size=Z.shape)).astype(dtype)
+    replaces = np.where(np.arange(len(Z)) % 3 == 0, -1, rng.integers(len(Y), size=len(Z)))
+    result = velocity(Z, X, Y, sigma, own=own, replaces=replaces)
+    densities = particle_mean(Z, Y, sigma, own, replaces)[1]
+    for i, row in enumerate(replaces):
+        others = Y if row < 0 else np.delete(Y, row, axis=0)
+        joined = np.concatenate([others, own[i : i + 1]]).astype(float)
+        mean, log_density = naive.kernel_mean(Z[i : i + 1].astype(float), joined, sigma)
+        target = naive.kernel_mean(Z[i : i + 1].astype(float), X.astype(float), sigma)[0]
+        atol = 2e-4 if dtype == np.float32 else 1e-9
+        assert_allclose(result[i], (target - mean)[0].astype(float), atol=atol)
+        assert_allclose(densities[i], log_density[0].astype(float), atol=atol, rtol=1e-5)
+
+
+@pytest.mark.parametrize("sigma", [0.01, 0.3, 1.0, 5.0])
+def test_a_particle_in_its_own_place_changes_nothing(sigma):
+    _, X, Y = draw()
+    result = velocity(Y, X, Y, sigma, own=Y, replaces=np.arange(len(Y)))
+    assert_allclose(result, velocity(Y, X, Y, sigma), atol=1e-9)
