@@ -145,6 +145,8 @@ class BaseFlowSampler(OneToOneFeatureMixin, TransformerMixin, DensityMixin, Base
         if X_base is not None:
             source = RowSource(space.to_flow(X_base))
         else:
+            if hasattr(self.base, "columns"):
+                _check_feature_names(self, self.base, reset=False)
             source = make_source(self.base, space, X, target, weights)
         if isinstance(source, RowSource):
             start = source.rows_
@@ -189,19 +191,20 @@ class BaseFlowSampler(OneToOneFeatureMixin, TransformerMixin, DensityMixin, Base
             optimizer = OPTIMIZERS[self.optimizer]()
         else:
             optimizer = clone(self.optimizer, safe=False)
-        velocity.fit(target, sample_weight=weights)
-        return ParticleFlow(
+        flow = ParticleFlow(
             target,
             velocity,
             lambda t: bandwidth * schedule(t),
             optimizer,
-            step_size=self.step_size,
+            step_size=self._resolve_step_size(),
             n_steps=self.n_steps,
             noise_scale=self.noise_scale,
             batch_size=self.batch_size,
             sample_weight=weights,
             seed=int(rng.randint(np.iinfo(np.int32).max)),
         )
+        velocity.fit(target, sample_weight=weights)  # last: a nonsensical schedule costs nothing
+        return flow
 
     def _resolve_bandwidth(self, target, weights, start):
         if np.ptp(target, axis=0).max() == 0:
@@ -222,14 +225,32 @@ class BaseFlowSampler(OneToOneFeatureMixin, TransformerMixin, DensityMixin, Base
     def _resolve_schedule(self):
         if isinstance(self.schedule, str):
             return SCHEDULES[self.schedule]()
-        for t in (0.0, 0.5, 1.0):
+
+        def schedule(t):
             value = self.schedule(t)
-            if not (np.isscalar(value) and np.isfinite(value) and value > 0):
+            if not (isinstance(value, Real) and 0 < value < np.inf):
                 raise ValueError(
-                    f"schedule({t}) must be a positive finite number, got {value!r}: a schedule "
+                    f"schedule({t:g}) must be a positive finite number, got {value!r}: a schedule "
                     "maps the time in [0, 1] to a bandwidth, in units of the bandwidth parameter."
                 )
-        return self.schedule
+            return value
+
+        return schedule
+
+    def _resolve_step_size(self):
+        if not callable(self.step_size):
+            return self.step_size
+
+        def step_size(t):
+            value = self.step_size(t)
+            if not (isinstance(value, Real) and 0 <= value < np.inf):
+                raise ValueError(
+                    f"step_size({t:g}) must be a finite number of at least 0, got {value!r}: a "
+                    "step size maps the time in [0, 1] to eta of Algorithm 1."
+                )
+            return value
+
+        return step_size
 
     def _on_step(self, history, state):
         mean_square = float(np.square(state.velocity).sum(axis=1).mean())
@@ -360,7 +381,8 @@ class BaseFlowSampler(OneToOneFeatureMixin, TransformerMixin, DensityMixin, Base
             The rows, in the dtype of the fitted data; a data frame after ``set_output``.
         """
         check_is_fitted(self)
-        if not (isinstance(n_samples, Integral) and n_samples >= 1):
+        is_count = isinstance(n_samples, Integral) and not isinstance(n_samples, bool)
+        if not (is_count and n_samples >= 1):
             raise ValueError(f"n_samples must be an integer of at least 1, got {n_samples!r}.")
         rng = check_random_state(random_state)
         rows = self._source.draw(n_samples, rng).astype(self.particles_.dtype, copy=False)

@@ -38,7 +38,15 @@ class Constant(BaseEstimator):
         return float(self.sigma)
 
 
-class Cosine(BaseEstimator):
+class _Annealed(BaseEstimator):
+    """What schedules from one sigma down to another share."""
+
+    def __init__(self, sigma_max=4.0, sigma_min=1.0):
+        self.sigma_max = sigma_max
+        self.sigma_min = sigma_min
+
+
+class Cosine(_Annealed):
     """The paper's modified cosine schedule, from wide to narrow (section 7.1).
 
     ``sigma^2(t) = sigma_max^2 cos(pi t' / 2)``, where ``t'`` runs from 0 to the time at which
@@ -62,17 +70,13 @@ class Cosine(BaseEstimator):
     [2.0, 1.778, 1.0]
     """
 
-    def __init__(self, sigma_max=4.0, sigma_min=1.0):
-        self.sigma_max = sigma_max
-        self.sigma_min = sigma_min
-
     def __call__(self, t):
         """Sigma at time t in [0, 1]."""
         last_angle = np.arccos((self.sigma_min / self.sigma_max) ** 2)
         return float(self.sigma_max * np.sqrt(np.cos(t * last_angle)))
 
 
-class Geometric(BaseEstimator):
+class Geometric(_Annealed):
     """Sigma shrinks by the same factor in every step.
 
     Parameters
@@ -88,16 +92,12 @@ class Geometric(BaseEstimator):
     2.0
     """
 
-    def __init__(self, sigma_max=4.0, sigma_min=1.0):
-        self.sigma_max = sigma_max
-        self.sigma_min = sigma_min
-
     def __call__(self, t):
         """Sigma at time t in [0, 1]."""
         return float(self.sigma_max ** (1 - t) * self.sigma_min**t)
 
 
-class Linear(BaseEstimator):
+class Linear(_Annealed):
     """Sigma shrinks by the same amount in every step.
 
     Parameters
@@ -112,10 +112,6 @@ class Linear(BaseEstimator):
     >>> Linear(sigma_max=4.0, sigma_min=1.0)(0.5)
     2.5
     """
-
-    def __init__(self, sigma_max=4.0, sigma_min=1.0):
-        self.sigma_max = sigma_max
-        self.sigma_min = sigma_min
 
     def __call__(self, t):
         """Sigma at time t in [0, 1]."""
