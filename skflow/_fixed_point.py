@@ -15,8 +15,7 @@ def solve(forward, target, tolerance, *, memory=5, max_iterations=60):
     Parameters
     ----------
     forward : callable
-        ``forward(y, active)`` maps rows (n, d) to rows (n, d), each for itself; `active` says
-        which rows of the target they belong to.
+        Maps rows (n, d) to rows (n, d), each for itself.
     target : ndarray of shape (n_rows, n_features)
         Where the rows should end up; also the first guess.
     tolerance : float
@@ -41,7 +40,7 @@ def solve(forward, target, tolerance, *, memory=5, max_iterations=60):
     --------
     >>> import numpy as np
     >>> from skflow._fixed_point import solve
-    >>> y, solved = solve(lambda y, active: y + 3 * np.tanh(y), np.array([[2.0]]), tolerance=1e-12)
+    >>> y, solved = solve(lambda y: y + 3 * np.tanh(y), np.array([[2.0]]), tolerance=1e-12)
     >>> bool(solved[0]), float((y + 3 * np.tanh(y))[0, 0].round(9))
     (True, 2.0)
     """
@@ -53,7 +52,7 @@ def solve(forward, target, tolerance, *, memory=5, max_iterations=60):
     steps, changes = [], []  # differences of iterates and of residuals, for the active rows
     last_y = last_residual = None
     for _ in range(max_iterations):
-        residual = target[active] - forward(y, active)
+        residual = target[active] - forward(y)
         size = np.abs(residual).max(axis=1, initial=0.0)
         better = size < best_size[active]
         best[active[better]], best_size[active[better]] = y[better], size[better]

@@ -224,6 +224,32 @@ def _stream_tiles(queries, tiles, biases, values, small, maxima, sums, totals):
                 totals[first + 3, k + 1] += sd1
 
 
+@_njit(nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
+def _scan_for_nearest(rows, columns, neighbors, squared):
+    """For each row the nearest points, nearest first, and their squared distances.
+
+    rows: (n, d). columns: (d, m), the points by column. neighbors, squared: (n, k), filled here.
+    """
+    n_points, n_kept = columns.shape[1], neighbors.shape[1]
+    distances = np.empty(n_points)
+    for i in range(rows.shape[0]):
+        distances[:] = 0.0
+        for c in range(rows.shape[1]):
+            z, column = rows[i, c], columns[c]
+            for j in range(n_points):
+                difference = column[j] - z
+                distances[j] += difference * difference
+        nearest, which = squared[i], neighbors[i]
+        nearest[:] = np.inf
+        for j in range(n_points):
+            if distances[j] < nearest[n_kept - 1]:
+                place = n_kept - 1
+                while place > 0 and nearest[place - 1] > distances[j]:
+                    nearest[place], which[place] = nearest[place - 1], which[place - 1]
+                    place -= 1
+                nearest[place], which[place] = distances[j], j
+
+
 # --- packing --------------------------------------------------------------------------------
 
 
@@ -262,7 +288,7 @@ if hasattr(os, "register_at_fork"):
 def _run_in_threads(function, n_rows, n_threads):
     """Call ``function(start, stop)`` on ranges of rows, the first of them in this thread."""
     global _pool
-    n_blocks = n_rows // BLOCK
+    n_blocks = -(-n_rows // BLOCK)
     n_tasks = min(n_threads, n_blocks)
     if n_tasks <= 1:
         function(0, n_rows)
@@ -271,13 +297,50 @@ def _run_in_threads(function, n_rows, n_threads):
         _pool = ThreadPoolExecutor(
             numba.config.NUMBA_DEFAULT_NUM_THREADS, thread_name_prefix="skflow"
         )
-    edges = [BLOCK * (n_blocks * task // n_tasks) for task in range(n_tasks + 1)]
+    edges = [min(n_rows, BLOCK * (n_blocks * i // n_tasks)) for i in range(n_tasks + 1)]
     others = [_pool.submit(function, *edge) for edge in itertools.pairwise(edges[1:])]
     try:
         function(edges[0], edges[1])
     finally:
         for other in others:
             other.result()
+
+
+def _n_threads(n_pairs):
+    return numba.get_num_threads() if n_pairs >= _INLINE_WORK else 1
+
+
+def nearest(rows, points, n_neighbors):
+    """Nearest points of each row: indices and distances, nearest first, by direct differences.
+
+    Unlike scikit-learn's search, a row's result has the same bits whatever the other rows are, and
+    a call costs little more than its arithmetic: a flow makes one in every step.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_rows, n_features)
+        Where to look from.
+    points : ndarray of shape (n_points, n_features)
+        Where to look.
+    n_neighbors : int
+        How many to find, at most n_points.
+
+    Returns
+    -------
+    neighbors : ndarray of int of shape (n_rows, n_neighbors)
+    distances : ndarray of float64 of shape (n_rows, n_neighbors)
+    """
+    rows = np.ascontiguousarray(rows, dtype=np.float64)
+    columns = np.ascontiguousarray(points.T, dtype=np.float64)
+    neighbors = np.zeros((len(rows), n_neighbors), dtype=np.intp)
+    squared = np.empty((len(rows), n_neighbors))
+
+    def scan(start, stop):
+        part = slice(start, stop)
+        _scan_for_nearest(rows[part], columns, neighbors[part], squared[part])
+
+    _run_in_threads(scan, len(rows), _n_threads(len(rows) * len(points)))
+    return neighbors, np.sqrt(squared)
 
 
 # --- the kernel mean ------------------------------------------------------------------------
@@ -292,13 +355,13 @@ class KernelState(NamedTuple):
         ``log sum_j w_j K(z, x_j)``.
     mean : ndarray of shape (n_queries, n_values)
         The kernel-weighted mean of the values.
-    weight : float or ndarray of shape (n_queries,)
+    weight : float
         ``sum_j w_j``.
     """
 
     log_sum: np.ndarray
     mean: np.ndarray
-    weight: float | np.ndarray
+    weight: float
 
 
 def _partial(Z, X, sigma, values, weights, dtype):
@@ -343,8 +406,7 @@ def _partial(Z, X, sigma, values, weights, dtype):
             totals[rows],
         )
 
-    large = Z.shape[0] * X.shape[0] >= _INLINE_WORK
-    _run_in_threads(stream, n_queries, numba.get_num_threads() if large else 1)
+    _run_in_threads(stream, n_queries, _n_threads(Z.shape[0] * X.shape[0]))
 
     rows, columns = slice(Z.shape[0]), slice(values.shape[1])
     squared_norms = np.einsum("ij,ij->i", offsets, offsets)
@@ -419,21 +481,21 @@ def merge(first, second):
     return KernelState(log_sum, mean, first.weight + second.weight)
 
 
-def exchange(state, Z, sigma, leaving, joining, present):
-    """State of each query after one point has left and another has joined, both its own.
+def exchange(state, Z, Y, sigma, own):
+    """State of each query when a row of its own has taken the place of some of the points.
 
     Parameters
     ----------
     state : KernelState
-        After points without weights, whose values are the points.
+        At the queries Z, after the points Y without weights.
     Z : ndarray of shape (n_queries, n_features)
         The queries.
+    Y : ndarray of shape (n_points, n_features)
+        The points; they are also the values.
     sigma : float
         Standard deviation of the kernel.
-    leaving, joining : ndarray of shape (n_queries, n_features)
-        Row i leaves, or joins, the points for query i alone.
-    present : ndarray of bool of shape (n_queries,)
-        Where there is a point to leave.
+    own : StandIn
+        For each query the row that joins, its neighbours among Y, and how much of each leaves.
 
     Returns
     -------
@@ -443,24 +505,29 @@ def exchange(state, Z, sigma, leaving, joining, present):
     def log_kernel(points):
         return -0.5 * np.square((Z - points) / float(sigma), dtype=np.float64).sum(axis=1)
 
-    # A point that is all but the whole sum leaves nothing that its rounding would not drown.
-    rounding = 1e-5 if Z.dtype == np.float32 else 1e-10
-    share = np.where(present, np.exp(np.minimum(log_kernel(leaving) - state.log_sum, 0.0)), 0.0)
-    rest = np.where(share < 1 - rounding, 1 - share, 0.0)
-    joined = log_kernel(joining)
-    top = np.maximum(joined, state.log_sum)
-    old, new = np.exp(state.log_sum - top), np.exp(joined - top)
-    remaining = np.where(rest[:, None] > 0, state.mean - share[:, None] * leaving, 0.0)
+    # In units of the old sum: what is left of it, and of its weighted values.
+    rest, values = np.ones(len(Z)), state.mean.copy()
+    for neighbor, share in zip(own.neighbors.T, own.shares.T, strict=True):
+        points = Y[neighbor]
+        leaves = share * np.exp(np.minimum(log_kernel(points) - state.log_sum, 0.0))
+        rest -= leaves
+        values -= leaves[:, None] * points
+    # Where all but nothing is left, it is rounding.
+    drowned = rest < (1e-5 if Z.dtype == np.float32 else 1e-10)
+    rest[drowned], values[drowned] = 0.0, 0.0
+    joining = log_kernel(own.rows)
+    top = np.maximum(joining, state.log_sum)
+    old, new = np.exp(state.log_sum - top), np.exp(joining - top)
     total = old * rest + new
-    gone = total == 0  # neither the rest nor the newcomer counts beside what left
+    gone = total == 0  # what left was all that counted
     total, new = np.where(gone, 1.0, total), np.where(gone, 1.0, new)
-    mean = (old[:, None] * remaining + new[:, None] * joining) / total[:, None]
-    return KernelState(top + np.log(total), mean, state.weight + 1.0 - present)
+    mean = (old[:, None] * values + new[:, None] * own.rows) / total[:, None]
+    return KernelState(top + np.log(total), mean, state.weight)
 
 
 def finalize(state):
     """``(mean, log_density)`` of a state, as :func:`kernel_mean` defines them."""
-    return state.mean, state.log_sum - np.log(state.weight)
+    return state.mean, state.log_sum - math.log(state.weight)
 
 
 def kernel_mean(Z, X, sigma, values=None, weights=None):

@@ -1,19 +1,18 @@
 """A recorded flow: rows that were not there are carried through it, forwards and backwards.
 
-A carried row stands in for one particle, the one that started nearest to it, and meets the others
-and itself as that particle did. This is what keeps it among the others: a row that only followed
-the velocity field of the particles would drift off wherever their cloud is thin. A row that
-started where a particle did takes the same way, up to its noise.
-
 A particle of Algorithm 1 moves along ``velocity(y + sigma eps)`` with noise ``eps`` of its own, in
-every step if there are no mini-batches, else once an epoch.
+every step if there are no mini-batches, else once an epoch. It is itself among the particles that
+make the velocity, and so is a carried row: it takes the place of those nearest to it (see
+:mod:`skflow._stand_in`). That keeps it in the cloud: a row that only followed the field would drift
+off wherever particles are few. A row that starts where a particle does takes the same way, up to
+its noise.
 
-- With ``rng``, a row moves when its particle does, with noise of its own: carried rows have the
-  law of the particles.
-- Without, carrying is deterministic and works on each row alone. Noise enters as pairs ``eps`` and
-  ``-eps``, fixed by the seed of the flow and shared by all rows, whose two directions are averaged;
-  in an epoch, a row moves along the average over its mini-batches. Averaging over pairs and steps
-  replaces averaging over rows.
+- With ``rng``, a row has noise of its own, and a turn of its own in each epoch: carried rows have
+  the law of the particles.
+- Without, carrying is deterministic and works on each row alone. A pair of noises ``eps`` and
+  ``-eps``, fixed by the seed of the flow and shared by all rows, stands for the noise of a step,
+  and the average over its mini-batches for an epoch. The average over many steps of shared pairs
+  stands for the average over independent noises.
 
 What is kept. The states that fit in a given amount of memory, evenly spaced. When those are not
 all, the states in between are computed again, the same bit for bit, whenever rows are carried:
@@ -28,16 +27,12 @@ import warnings
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.metrics import pairwise_distances_argmin_min
-from sklearn.neighbors import NearestNeighbors
 
 from skflow._fixed_point import solve
 from skflow._flow import PAIR, noised
+from skflow._stand_in import stand_in
 
 __all__ = ["RecordedFlow"]
-
-# When a row is traced back: how many particles it may stand in for, and corrections of each guess.
-_GUESSES, _CORRECTIONS = 5, 3
 
 
 class _Carried(NamedTuple):
@@ -47,27 +42,15 @@ class _Carried(NamedTuple):
     memory: np.ndarray  # the optimizer's, at the start of the epoch
     moved: np.ndarray  # displacement so far
     learned: np.ndarray  # change of memory so far
-    particles: np.ndarray  # the particle that each row stands in for
+    turns: np.ndarray | None = None  # the step of the epoch in which each row moves, with noise
 
     @property
     def rows(self):
         return (self.start + self.moved).astype(self.start.dtype, copy=False)
 
 
-def _carried(rows, memory, particles):
-    return _Carried(rows, memory, np.zeros_like(rows), np.zeros_like(memory), particles)
-
-
-def _nearest(rows, points):
-    """Index of the nearest point to each row, and its distance."""
-    return pairwise_distances_argmin_min(rows, points)
-
-
-def _distances_to_nearest(points):
-    """Distance of each point to the nearest other one; zero for a lone point."""
-    if len(points) == 1:
-        return np.zeros(1)
-    return NearestNeighbors(n_neighbors=1).fit(points).kneighbors()[0].ravel()
+def _carried(rows, memory):
+    return _Carried(rows, memory, np.zeros_like(rows), np.zeros_like(memory))
 
 
 class RecordedFlow:
@@ -131,25 +114,15 @@ class RecordedFlow:
 
     # --- one step -------------------------------------------------------------------------------
 
-    def _places(self, state, particles):
-        """Where in the step's mini-batch the particles are; -1 for those that are not in it."""
-        places = np.full(len(state.particles), -1)
-        rows = self.flow.particle_rows(state)
-        places[rows] = np.arange(len(places[rows]))
-        return places[particles]
-
     def _step(self, state, carried):
         """Deterministic step: the pair's average, and this step's share of the epoch."""
         flow, k = self.flow, state.step
-        rows = z = carried.start
-        places = self._places(state, carried.particles)
+        z, own = carried.start, self._stand_in(state, carried.start)
         if flow.noise_scale > 0:
-            noise = flow.rng(k, PAIR).standard_normal(rows.shape[1])
-            noise = (flow.noise_scale * flow.sigmas[k] * noise).astype(rows.dtype, copy=False)
-            rows, z = np.concatenate([rows, rows]), np.concatenate([rows + noise, rows - noise])
-            places = np.concatenate([places, places])
-        velocity = flow.field(state)(z, own=rows, replaces=places)
-        direction, memory = flow.optimizer.step(velocity, carried.memory)
+            noise = flow.rng(k, PAIR).standard_normal(z.shape[1])
+            noise = (flow.noise_scale * flow.sigmas[k] * noise).astype(z.dtype, copy=False)
+            z, own = np.concatenate([z + noise, z - noise]), own.repeated(2)
+        direction, memory = flow.optimizer.step(flow.field(state)(z, own=own), carried.memory)
         direction = direction.reshape(-1, *carried.start.shape).mean(axis=0)
         return carried._replace(
             moved=carried.moved + flow.etas[k] / self.epoch * direction,
@@ -159,24 +132,27 @@ class RecordedFlow:
     def _random_step(self, state, carried, rng):
         """Step with noise for each row of its own, for the rows whose turn it is."""
         flow, k = self.flow, state.step
-        places = self._places(state, carried.particles)
-        turn = places >= 0
-        rows, memory = carried.start[turn], carried.memory[turn]
-        if len(rows) == 0:
+        if k % self.epoch == 0:
+            carried = carried._replace(turns=rng.randint(self.epoch, size=len(carried.start)))
+        turn = carried.turns == k % self.epoch
+        if not turn.any():
             return carried
+        rows, memory = carried.start[turn], carried.memory[turn]
         z = noised(rows, flow.noise_scale * flow.sigmas[k], rng)
-        velocity = flow.field(state)(z, own=rows, replaces=places[turn])
+        velocity = flow.field(state)(z, own=self._stand_in(state, rows))
         direction, new_memory = flow.optimizer.step(velocity, memory)
         moved, learned = carried.moved.copy(), carried.learned.copy()
         moved[turn] = flow.etas[k] * direction
         learned[turn] = new_memory - memory
         return carried._replace(moved=moved, learned=learned)
 
-    def _init(self, rows, particles):
+    def _stand_in(self, state, rows):
+        return stand_in(rows, state.particles[self.flow.particle_rows(state)])
+
+    def _init(self, rows):
         """Deterministically carried rows; the optimizer remembers each of the pair."""
         copies = 1 if self.flow.noise_scale == 0 else 2
-        memory = self.flow.optimizer.init(np.concatenate([rows] * copies))
-        return _carried(rows, memory, particles)
+        return _carried(rows, self.flow.optimizer.init(np.concatenate([rows] * copies)))
 
     # --- carrying -------------------------------------------------------------------------------
 
@@ -197,11 +173,9 @@ class RecordedFlow:
         ndarray of shape (n_rows, n_features)
         """
         n_steps, last_share = self._split_time(stop)
-        particles, _ = _nearest(rows, self.kept[0].particles)
-        if rng is None:
-            carried = self._init(rows, particles)
-        else:
-            carried = _carried(rows, self.flow.optimizer.init(rows), particles)
+        carried = (
+            self._init(rows) if rng is None else _carried(rows, self.flow.optimizer.init(rows))
+        )
         for state in self._states(0, n_steps):
             before = carried
             if rng is None:
@@ -213,7 +187,7 @@ class RecordedFlow:
             yield carried.rows
             if (state.step + 1) % self.epoch == 0:
                 memory = carried.memory + carried.learned
-                carried = _carried(carried.rows, memory, particles)
+                carried = _carried(carried.rows, memory)
 
     def carry(self, rows, stop=1.0, rng=None):
         """The last of :meth:`stages`; the rows themselves at time 0."""
@@ -244,41 +218,6 @@ class RecordedFlow:
             For rows that no base row was found for: there a step of the flow folds space.
         """
         dtype, rows = rows.dtype, rows.astype(np.float64)
-        base = self.kept[0].particles
-        # Which particle does a row stand in for? That which starts nearest to where the row does.
-        # Guesses: the particles that end nearest to the row; then what the row's start says. Rows
-        # far outside the base also end on the target: the start nearest to the base is meant.
-        back = rows.copy()
-        distance = np.full(len(rows), np.inf)
-        near = 2 * _distances_to_nearest(base).max()
-        ends = self._state_at(stop).particles
-        guesses = NearestNeighbors(n_neighbors=min(_GUESSES, len(ends))).fit(ends)
-        for guess in guesses.kneighbors(rows, return_distance=False).T:
-            wanting = np.flatnonzero(distance > near)
-            particles = guess[wanting]
-            for _ in range(_CORRECTIONS):
-                if len(wanting) == 0:
-                    break
-                traced, reached = self._trace(rows[wanting], particles, stop)
-                nearest, away = _nearest(traced, base)
-                right = reached & (nearest == particles)
-                better = right & (away < distance[wanting])
-                back[wanting[better]] = traced[better]
-                distance[wanting[better]] = away[better]
-                wanting, particles = wanting[~right], nearest[~right]
-        failed = np.isinf(distance)
-        if failed.any():
-            warnings.warn(
-                f"{failed.sum()} of {len(rows)} rows could not be traced back to the base: there "
-                "a step of the flow folds space, or no row of the base leads to them. Their "
-                "result is approximate. A smaller step_size or a larger bandwidth helps.",
-                UserWarning,
-                stacklevel=3,
-            )
-        return back.astype(dtype, copy=False)
-
-    def _trace(self, rows, particles, stop):
-        """Rows traced back as stand-ins of given particles, and whether each step was solved."""
         n_steps, last_share = self._split_time(stop)
         solved = np.ones(len(rows), dtype=bool)
         block = self.epoch * -(-self.every // self.epoch)
@@ -288,8 +227,8 @@ class RecordedFlow:
                 start = states[-1].step // self.epoch * self.epoch - first
                 epoch, states = states[start:], states[:start]
 
-                def forward(y, active, epoch=epoch):
-                    carried = self._init(y, particles[active])
+                def forward(y, epoch=epoch):
+                    carried = self._init(y)
                     for state in epoch:
                         before, carried = carried, self._step(state, carried)
                     if state.step == n_steps - 1:
@@ -299,13 +238,16 @@ class RecordedFlow:
                 sigma = self.flow.sigmas[epoch[0].step]
                 rows, reached = solve(forward, rows, tolerance=1e-13 * sigma)
                 solved &= reached
-        return rows, solved
-
-    def _state_at(self, stop):
-        n_steps, _ = self._split_time(stop)
-        if n_steps == self.flow.n_steps:
-            return self.kept[-1]
-        return next(self._states(n_steps, n_steps + 1))
+        failed = ~solved
+        if failed.any():
+            warnings.warn(
+                f"{failed.sum()} of {len(rows)} rows could not be traced back to the base: there "
+                "a step of the flow folds space, or no row of the base leads to them. Their "
+                "result is approximate. A smaller step_size or a larger bandwidth helps.",
+                UserWarning,
+                stacklevel=3,
+            )
+        return rows.astype(dtype, copy=False)
 
     def _split_time(self, stop):
         """Number of steps up to a time, and how much of the last of them to take."""

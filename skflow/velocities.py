@@ -4,8 +4,8 @@ A velocity is an estimator, fitted once on the target and then called as
 ``velocity(Z, X, Y, sigma)``, the line of Algorithm 1 that computes the direction: Z the noised
 particles, X the target rows and Y the particles of the step (mini-batches or all), sigma its
 bandwidth. It is also given ``sample_weight``, the weights of X, and, where rows are carried
-through a recorded flow, ``own`` and ``replaces``: for query i alone, ``own[i]`` stands in the place
-of ``Y[replaces[i]]``. One that has no use for these takes them as ``**unused``.
+through a recorded flow, ``own``: particles see themselves among the particles, and so must a
+carried row. One that has no use for these takes them as ``**unused``.
 """
 
 from sklearn.base import BaseEstimator, clone
@@ -67,7 +67,7 @@ class ScoreDifference(BaseEstimator):
             self.target_ = clone(self.target).fit(X, sample_weight=sample_weight)
         return self
 
-    def __call__(self, Z, X, Y, sigma, sample_weight=None, own=None, replaces=None):
+    def __call__(self, Z, X, Y, sigma, sample_weight=None, own=None):
         """Velocity at each row of Z.
 
         Parameters
@@ -82,11 +82,9 @@ class ScoreDifference(BaseEstimator):
             Bandwidth of this step.
         sample_weight : ndarray of shape (n_target,), default=None
             Weights of the rows of X.
-        own : ndarray of shape (n_queries, n_features), default=None
-            For query i alone, row i of `own` is one of the particles: a row that is carried
-            through a recorded flow meets itself, as a particle does. Used by the kernel estimate.
-        replaces : ndarray of int of shape (n_queries,), default=None
-            The row of Y in whose place row i of `own` stands; -1 where it joins the others.
+        own : StandIn, default=None
+            Carried rows, one for each query and seen by it alone, with the particles whose place
+            they take. Used by the kernel estimate; a denoiser given as `source` is not told.
 
         Returns
         -------
@@ -97,15 +95,15 @@ class ScoreDifference(BaseEstimator):
         else:
             from_target = self.target_.denoise(Z, sigma)
         if self.source is None:
-            from_source = particle_mean(Z, Y, sigma, own, replaces)[0]
+            from_source = particle_mean(Z, Y, sigma, own)[0]
         else:
             from_source = clone(self.source).fit(Y).denoise(Z, sigma)
         return from_target - from_source
 
 
-def particle_mean(Z, Y, sigma, own=None, replaces=None):
+def particle_mean(Z, Y, sigma, own=None):
     """:func:`kernel_mean` of the particles, each query with a particle of its own if given."""
     if own is None:
         return kernel_mean(Z, Y, sigma)
-    state = exchange(partial(Z, Y, sigma), Z, sigma, Y[replaces], own, replaces >= 0)
+    state = exchange(partial(Z, Y, sigma), Z, Y, sigma, own)
     return tuple(result.astype(Z.dtype, copy=False) for result in finalize(state))

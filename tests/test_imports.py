@@ -22,7 +22,8 @@ MAY_IMPORT = {
     "datasets": set(),
     "_fixed_point": set(),
     "_flow": set(),
-    "_recording": {"_fixed_point", "_flow"},
+    "_recording": {"_fixed_point", "_flow", "_stand_in"},
+    "_stand_in": {"_kernels"},
     "_space": set(),
     "_sources": {"_space"},
     "_base": {

@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import ortho_group
 from sklearn.base import BaseEstimator, clone
 
+from skflow._stand_in import stand_in
 from skflow.denoisers import KernelDenoiser
 from skflow.velocities import ScoreDifference, particle_mean
 
@@ -110,8 +111,8 @@ def test_a_very_wide_kernel_sees_the_means():
 def test_dtype_is_kept(dtype):
     Z, X, Y = draw(dtype=dtype)
     exact = velocity(*(A.astype(float) for A in (Z, X, Y)), 1.0)
-    for own in ({}, {"own": Z, "replaces": np.full(len(Z), 3)}):
-        assert velocity(Z, X, Y, 1.0, **own).dtype == dtype
+    for own in (None, stand_in(Z, Y)):
+        assert velocity(Z, X, Y, 1.0, own=own).dtype == dtype
     assert_allclose(velocity(Z, X, Y, 1.0), exact, atol=1e-5 if dtype == np.float32 else 0)
 
 
@@ -152,18 +153,20 @@ def test_denoisers_are_subtracted():
 
 @pytest.mark.parametrize("sigma", [0.05, 0.3, 1.0, 5.0])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_own_row_stands_in_for_a_particle_or_joins(dtype, sigma):
+def test_own_row_takes_the_place_of_its_neighbours(dtype, sigma):
     Z, X, Y = draw(dtype=dtype)
-    rng = np.random.default_rng(1)
-    own = (Z + 0.3 * sigma * rng.normal(size=Z.shape)).astype(dtype)
-    replaces = np.where(np.arange(len(Z)) % 3 == 0, -1, rng.integers(len(Y), size=len(Z)))
-    result = velocity(Z, X, Y, sigma, own=own, replaces=replaces)
-    densities = particle_mean(Z, Y, sigma, own, replaces)[1]
-    for i, row in enumerate(replaces):
-        others = Y if row < 0 else np.delete(Y, row, axis=0)
-        joined = np.concatenate([others, own[i : i + 1]]).astype(float)
-        mean, log_density = naive.kernel_mean(Z[i : i + 1].astype(float), joined, sigma)
-        target = naive.kernel_mean(Z[i : i + 1].astype(float), X.astype(float), sigma)[0]
+    rows = (Z + 0.3 * sigma * np.random.default_rng(1).normal(size=Z.shape)).astype(dtype)
+    own = stand_in(rows, Y)
+    result = velocity(Z, X, Y, sigma, own=own)
+    densities = particle_mean(Z, Y, sigma, own)[1]
+    for i in range(len(Z)):
+        weights = np.ones(len(Y) + 1)
+        weights[own.neighbors[i]] -= own.shares[i]
+        weights = np.maximum(weights, 0.0)  # one that leaves altogether, but for a rounding
+        joined = np.concatenate([Y, rows[i : i + 1]]).astype(float)
+        z = Z[i : i + 1].astype(float)
+        mean, log_density = naive.kernel_mean(z, joined, sigma, weights=weights)
+        target = naive.kernel_mean(z, X.astype(float), sigma)[0]
         atol = 2e-4 if dtype == np.float32 else 1e-9
         assert_allclose(result[i], (target - mean)[0].astype(float), atol=atol)
         assert_allclose(densities[i], log_density[0].astype(float), atol=atol, rtol=1e-5)
@@ -172,5 +175,5 @@ def test_own_row_stands_in_for_a_particle_or_joins(dtype, sigma):
 @pytest.mark.parametrize("sigma", [0.01, 0.3, 1.0, 5.0])
 def test_a_particle_in_its_own_place_changes_nothing(sigma):
     _, X, Y = draw()
-    result = velocity(Y, X, Y, sigma, own=Y, replaces=np.arange(len(Y)))
+    result = velocity(Y, X, Y, sigma, own=stand_in(Y, Y))
     assert_allclose(result, velocity(Y, X, Y, sigma), atol=1e-9)

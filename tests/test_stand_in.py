@@ -1,0 +1,86 @@
+"""Which particles a carried row takes the place of."""
+
+import numba
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from skflow._kernels import nearest
+from skflow._stand_in import stand_in
+
+
+def draw(n_rows, n_points, n_features, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n_rows, n_features)), rng.normal(size=(n_points, n_features))
+
+
+@pytest.mark.parametrize("n_points", [1, 2, 9, 300])
+@pytest.mark.parametrize("n_features", [1, 3, 20])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_nearest_are_the_nearest(dtype, n_features, n_points):
+    rows, points = (A.astype(dtype) for A in draw(37, n_points, n_features))
+    k = min(5, n_points)
+    neighbors, distances = nearest(rows, points, k)
+    differences = rows[:, None].astype(float) - points.astype(float)
+    expected = np.sqrt(np.square(differences).sum(axis=2))
+    assert_allclose(distances, np.sort(expected, axis=1)[:, :k], rtol=1e-13)
+    assert_allclose(np.take_along_axis(expected, neighbors, axis=1), distances, rtol=1e-13)
+
+
+def test_nearest_of_a_row_does_not_depend_on_the_others_or_on_threads():
+    rows, points = draw(203, 500, 4)
+    whole = nearest(rows, points, 9)
+    alone = [nearest(rows[i : i + 1], points, 9) for i in range(len(rows))]
+    for part in range(2):
+        assert_array_equal(whole[part], np.concatenate([one[part] for one in alone]))
+    before = numba.get_num_threads()
+    try:
+        numba.set_num_threads(1)
+        single = nearest(rows, points, 9)
+    finally:
+        numba.set_num_threads(before)
+    assert_array_equal(whole[0], single[0])
+    assert_array_equal(whole[1], single[1])
+
+
+def test_nearest_is_exact_far_from_the_origin():
+    points = np.arange(50.0)[:, None] + 1e12
+    neighbors, distances = nearest(points, points, 1)
+    assert_array_equal(neighbors[:, 0], np.arange(50))
+    assert_array_equal(distances, 0)
+
+
+@pytest.mark.parametrize("n_points", [1, 2, 8, 9, 10, 200])
+def test_shares_sum_to_one_and_all_leave_where_a_particle_is(n_points):
+    rows, Y = draw(50, n_points, 3)
+    own = stand_in(rows, Y)
+    assert np.all(own.shares >= 0)
+    assert_allclose(own.shares.sum(axis=1), 1, rtol=1e-12)
+    own = stand_in(Y, Y)
+    assert_array_equal(own.neighbors[:, 0], np.arange(n_points))
+    assert_allclose(own.shares[:, 0], 1, rtol=1e-12)
+
+
+@pytest.mark.parametrize("n_points", [2, 5, 9, 100])
+def test_shares_are_continuous(n_points):
+    """Along a line, no particle's share jumps, also where neighbours change."""
+    _, Y = draw(1, n_points, 2)
+    t = np.linspace(-2, 2, 20001)[:, None]
+    own = stand_in(np.hstack([t, 0.3 * t]), Y)
+    shares = np.zeros((len(t), n_points))
+    np.put_along_axis(shares, own.neighbors, own.shares, axis=1)
+    assert np.abs(np.diff(shares, axis=0)).max() < 0.02
+
+
+def test_duplicate_particles_share():
+    Y = np.array([[0.0, 0.0], [0.0, 0.0], [3.0, 0.0]])
+    own = stand_in(np.array([[0.0, 0.0]]), Y)
+    assert_allclose(own.shares, [[0.5, 0.5, 0.0]], atol=1e-12)
+
+
+def test_equidistant_particles_have_shares():
+    """Who is nearest is a matter of rounding here; the shares are finite all the same."""
+    angles = 2 * np.pi * np.arange(9) / 9
+    own = stand_in(np.zeros((1, 2)), np.column_stack([np.cos(angles), np.sin(angles)]))
+    assert np.all(own.shares >= 0)
+    assert_allclose(own.shares.sum(), 1)
