@@ -24,8 +24,8 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from skflow._flow import ParticleFlow
-from skflow._kernels import kernel_mean
+from skflow._flow import ParticleFlow, times_of_steps
+from skflow._kernels import kernel_mean, nearest
 from skflow._recording import RecordedFlow
 from skflow._sources import RowSource, check_base_rows, make_source
 from skflow._space import FlowSpace
@@ -35,14 +35,13 @@ from skflow.schedules import BANDWIDTH_RULES, SCHEDULES
 __all__ = ["BaseFlowSampler"]
 
 _DTYPES = [np.float64, np.float32]
-_MARGIN = 8.0  # a row this far below the base's least dense row, in log density, is outside it
 
 
 class BaseFlowSampler(OneToOneFeatureMixin, TransformerMixin, DensityMixin, BaseEstimator):
     """Base class of the samplers; a subclass says what the default velocity is."""
 
-    # Both reach `fit` through a Pipeline or a search without being requested by name.
-    __metadata_request__fit = {"X_base": True, "sample_weight": True}
+    # Reaches `fit` through a Pipeline without being requested: no other step knows the word.
+    __metadata_request__fit = {"X_base": True}
 
     _parameter_constraints: dict = {
         "bandwidth": [
@@ -137,6 +136,7 @@ class BaseFlowSampler(OneToOneFeatureMixin, TransformerMixin, DensityMixin, Base
         if X_base is not None:
             _check_feature_names(self, X_base, reset=False)
             X_base = check_base_rows(X_base, X.shape[1], X.dtype, name="X_base")
+        self._check_schedules()
         rng = check_random_state(self.random_state)
 
         space = FlowSpace(self.covariance_type)
@@ -147,7 +147,7 @@ class BaseFlowSampler(OneToOneFeatureMixin, TransformerMixin, DensityMixin, Base
         else:
             if hasattr(self.base, "columns"):
                 _check_feature_names(self, self.base, reset=False)
-            source = make_source(self.base, space, X, target, weights)
+            source = make_source(self.base, space, X, target, weights, rng)
         if isinstance(source, RowSource):
             start = source.rows_
         else:
@@ -164,8 +164,23 @@ class BaseFlowSampler(OneToOneFeatureMixin, TransformerMixin, DensityMixin, Base
         self._space = space
         self._source = source
         self._flow = recorded
-        self._support = self._log_support(start).min() - _MARGIN
+        self._reach = _reach(start)
+        if recorded.epoch > self.n_steps:
+            warnings.warn(
+                f"Only {self.n_steps} of {recorded.epoch} mini-batches of particles were moved. "
+                "Raise n_steps or batch_size.",
+                UserWarning,
+                stacklevel=4,
+            )
         return self
+
+    def _check_schedules(self):
+        """Every value that callable schedules will give, before any work."""
+        schedule, step_size = self._resolve_schedule(), self._resolve_step_size()
+        for t in times_of_steps(self.n_steps):
+            schedule(t)
+            if callable(step_size):
+                step_size(t)
 
     def _check_weights(self, X, sample_weight):
         """Rows with a positive weight, and their weights or None."""
@@ -217,8 +232,9 @@ class BaseFlowSampler(OneToOneFeatureMixin, TransformerMixin, DensityMixin, Base
         bandwidth = float(BANDWIDTH_RULES[self.bandwidth](target, weights, start))
         if not bandwidth > 0:
             raise ValueError(
-                f"The rule bandwidth={self.bandwidth!r} gives {bandwidth:g} here, because most "
-                "rows of the base coincide. Pass a positive number as bandwidth."
+                f"The rule bandwidth={self.bandwidth!r} gives {bandwidth:g} here: most of the rows "
+                "it reads coincide, or differ by too little for floating point numbers. Pass a "
+                "positive number as bandwidth, or rescale X."
             )
         return bandwidth
 
@@ -284,7 +300,8 @@ class BaseFlowSampler(OneToOneFeatureMixin, TransformerMixin, DensityMixin, Base
         UserWarning
             When rows lie far outside the base distribution: the flow knows nothing there.
         """
-        rows = self._check_base_distribution(X)
+        # set_output wraps this method: one level more to the caller
+        rows = self._check_base_distribution(X, stacklevel=4)
         return self._space.from_flow(self._flow.carry(rows, self.t_stop))
 
     def interpolate(self, X, t):
@@ -296,7 +313,7 @@ class BaseFlowSampler(OneToOneFeatureMixin, TransformerMixin, DensityMixin, Base
             Rows of the base distribution.
         t : float
             Time in [0, 1]: 0 is the base, 1 the end of the flow, and at 0.5 the particles are
-            half way, in root mean square distance. `t_stop` plays no part.
+            about half way, in root mean square distance. `t_stop` plays no part.
 
         Returns
         -------
@@ -319,7 +336,8 @@ class BaseFlowSampler(OneToOneFeatureMixin, TransformerMixin, DensityMixin, Base
         Yields
         ------
         ndarray of shape (n_samples, n_features)
-            The rows after the next step; the last is what ``transform`` returns.
+            The rows after the next step; the last is what ``transform`` returns. Nothing at
+            ``t_stop=0``.
         """
         rows = self._check_base_distribution(X)
         for stage in self._flow.stages(rows, self.t_stop):
@@ -328,9 +346,8 @@ class BaseFlowSampler(OneToOneFeatureMixin, TransformerMixin, DensityMixin, Base
     def inverse_transform(self, X):
         """Carry rows backwards, from `t_stop` to the base distribution.
 
-        The map is one to one but for a thin seam: `transform` jumps a little where the particle
-        nearest to a row changes, and a row from beside such a border may be traced back to its
-        other side.
+        Each step of the flow is inverted row by row, to rounding: coming back from where
+        ``transform`` led, a row of the base is met again within about 1e-8 standard deviations.
 
         Parameters
         ----------
@@ -354,7 +371,7 @@ class BaseFlowSampler(OneToOneFeatureMixin, TransformerMixin, DensityMixin, Base
             When no base row leads to some of the rows.
         """
         rows = self._to_flow(X)
-        if self._flow.flow.optimizer.init(rows).shape[1] > 0:
+        if self._flow.flow.optimizer.init(rows).size > 0:
             raise ValueError(
                 "inverse_transform needs an optimizer without memory: the steps of "
                 f"{self._flow.flow.optimizer!r} depend on a row's past, which cannot be read off "
@@ -393,14 +410,11 @@ class BaseFlowSampler(OneToOneFeatureMixin, TransformerMixin, DensityMixin, Base
         check_is_fitted(self)
         return self._space.to_flow(validate_data(self, X, dtype=_DTYPES, reset=False))
 
-    def _log_support(self, rows):
-        """Log density of rows in flow space under the smoothed base, up to a constant."""
-        return kernel_mean(rows, self._flow.kept[0].particles, self._flow.flow.sigmas[0])[1]
-
-    def _check_base_distribution(self, X):
+    def _check_base_distribution(self, X, stacklevel=3):
         """Rows in flow space; warns of those where the flow was never at work."""
         rows = self._to_flow(X)
-        outside = int((self._log_support(rows) < self._support).sum())
+        distances = nearest(rows, self._flow.kept[0].particles, 1)[1]
+        outside = int((distances > self._reach).sum())
         if outside:
             warnings.warn(
                 f"{outside} of {len(rows)} rows lie far outside the base distribution that "
@@ -408,7 +422,7 @@ class BaseFlowSampler(OneToOneFeatureMixin, TransformerMixin, DensityMixin, Base
                 "them blindly. transform carries rows of the base: pass X_base to fit if they "
                 "are meant to be one.",
                 UserWarning,
-                stacklevel=3,
+                stacklevel=stacklevel,
             )
         return rows
 
@@ -419,7 +433,7 @@ class BaseFlowSampler(OneToOneFeatureMixin, TransformerMixin, DensityMixin, Base
     # --- scoring --------------------------------------------------------------------------------
 
     def score_samples(self, X):
-        """Log-density of rows under the particles, smoothed at the final bandwidth.
+        """Log-density of rows under the particles, smoothed at their bandwidth at `t_stop`.
 
         Parameters
         ----------
@@ -432,8 +446,8 @@ class BaseFlowSampler(OneToOneFeatureMixin, TransformerMixin, DensityMixin, Base
             Normalised log-densities, in the units of the data (equation 12, for the particles).
         """
         rows = self._to_flow(X)
-        sigma = self._flow.flow.sigmas[-1]
-        log_kernel = kernel_mean(rows, self._flow.particles, sigma)[1]
+        particles, sigma = self._flow.cloud_at(self.t_stop)
+        log_kernel = kernel_mean(rows, particles, sigma)[1]
         log_volume = rows.shape[1] * np.log(np.sqrt(2 * np.pi) * sigma)
         return log_kernel - log_volume - self._space.log_determinant_
 
@@ -458,3 +472,13 @@ class BaseFlowSampler(OneToOneFeatureMixin, TransformerMixin, DensityMixin, Base
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _reach(start):
+    """Distance from the base rows beyond which a row is far outside them.
+
+    Twice the largest distance of a base row to its nearest neighbour among the others.
+    """
+    if len(start) == 1:
+        return np.inf
+    return 2 * nearest(start, start, 2)[1][:, 1].max()

@@ -13,7 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["FlowState", "ParticleFlow"]
+__all__ = ["FlowState", "ParticleFlow", "times_of_steps"]
+
+_DIVERGED = 100  # times the radius of target and base
 
 # Independent random streams of a step (or epoch), beside the seed and its number.
 NOISE, TARGET_ORDER, PARTICLE_ORDER, PAIR = range(4)
@@ -30,6 +32,8 @@ class FlowState(NamedTuple):
         All particles, moved or not; never modified later.
     optimizer_state : ndarray of shape (n_particles, ...)
         What the optimizer remembers of each particle.
+    reach : float
+        Distance from the target's mean beyond which the flow counts as diverged.
     sigma : float or None
         Bandwidth of the step that led here; None at the start.
     velocity : ndarray or None
@@ -39,8 +43,14 @@ class FlowState(NamedTuple):
     step: int
     particles: np.ndarray
     optimizer_state: np.ndarray
+    reach: float
     sigma: float | None = None
     velocity: np.ndarray | None = None
+
+
+def times_of_steps(n_steps):
+    """The times in [0, 1] at which schedules are read; a lone step is at the end."""
+    return np.linspace(0.0, 1.0, n_steps) if n_steps > 1 else np.ones(1)
 
 
 def noised(Y, scale, rng):
@@ -118,13 +128,18 @@ class ParticleFlow:
         self.batch_size = batch_size
         self.sample_weight = sample_weight
         self.seed = seed
-        times = np.linspace(0.0, 1.0, n_steps) if n_steps > 1 else np.ones(1)
+        times = times_of_steps(n_steps)
         self.sigmas = [float(schedule(t)) for t in times]
         self.etas = [float(step_size(t) if callable(step_size) else step_size) for t in times]
 
     def init(self, Y):
         """State at the base rows Y."""
-        return FlowState(0, Y, self.optimizer.init(Y))
+        reach = _DIVERGED * max(self._distance(Y), self._distance(self.X))
+        return FlowState(0, Y, self.optimizer.init(Y), reach)
+
+    def _distance(self, rows):
+        """Largest distance of a row to the target's mean, in its largest coordinate."""
+        return float(np.abs(rows - self.X.mean(axis=0)).max())
 
     def step(self, state):
         """State after one more step.
@@ -132,7 +147,8 @@ class ParticleFlow:
         Raises
         ------
         FloatingPointError
-            When the particles are no longer finite.
+            When particles are a hundred times further from the target's mean than any row of
+            target or base, or not finite.
         """
         k, Y, memory = state.step, state.particles, state.optimizer_state
         sigma, eta = self.sigmas[k], self.etas[k]
@@ -142,16 +158,16 @@ class ParticleFlow:
         v = self.field(state)(z)
         direction, new_memory = self.optimizer.step(v, memory[rows])
         moved = (y + eta * direction).astype(Y.dtype, copy=False)
-        if not np.isfinite(moved).all():
+        if not self._distance(moved) <= state.reach:  # also when it is not a number
             raise FloatingPointError(
-                f"The flow diverged at step {k + 1} of {self.n_steps}: not all particles are "
-                f"finite. Use a smaller step_size (now {eta:g}) or a larger bandwidth (now "
-                f"{sigma:g})."
+                f"The flow diverged at step {k + 1} of {self.n_steps}: particles are far from both "
+                f"base and target. Use a smaller step_size (now {eta:g}) or a larger bandwidth "
+                f"(now {sigma:g})."
             )
         Y, memory = Y.copy(), memory.copy()
         Y[rows] = moved
         memory[rows] = new_memory
-        return FlowState(k + 1, Y, memory, sigma, v)
+        return FlowState(k + 1, Y, memory, state.reach, sigma, v)
 
     def field(self, state):
         """Velocity field of the step that follows a state, a function of rows.

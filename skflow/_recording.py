@@ -249,8 +249,22 @@ class RecordedFlow:
             )
         return rows.astype(dtype, copy=False)
 
+    def cloud_at(self, stop):
+        """The particles at a time, and the bandwidth of the step that leads there."""
+        n_steps, last_share = self._split_time(stop)
+        if stop == 1:
+            return self.kept[-1].particles, self.flow.sigmas[-1]
+        if n_steps == 0:
+            return self.kept[0].particles, self.flow.sigmas[0]
+        before = next(self._states(n_steps - 1, n_steps))
+        after = self.flow.step(before).particles
+        Y = before.particles + last_share * (after - before.particles)
+        return Y.astype(after.dtype, copy=False), self.flow.sigmas[n_steps - 1]
+
     def _split_time(self, stop):
         """Number of steps up to a time, and how much of the last of them to take."""
+        if not 0 <= stop <= 1:
+            raise ValueError(f"t_stop must be a time in [0, 1], from base to target; got {stop!r}.")
         if stop == 1:
             return self.flow.n_steps, 1.0
         steps = float(np.interp(stop, self.times, np.arange(len(self.times))))

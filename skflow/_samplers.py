@@ -51,7 +51,8 @@ class SDFlowSampler(BaseFlowSampler):
     n_particles : int, default=1000
         Number of particles. With given base rows, each of them is a particle.
     batch_size : int, default=None
-        Most target rows, and most particles, that take part in a step; None for all.
+        Most target rows, and most particles, that take part in a step; None for all. A particle
+        then moves once in ``n_particles / batch_size`` steps: raise `n_steps` by that factor.
     covariance_type : {"spherical", "diag", "full"}, default="diag"
         The kernel's shape: the same width in all directions, in the units of the data
         ("spherical", as in the paper), in proportion to each column's standard deviation
@@ -63,8 +64,8 @@ class SDFlowSampler(BaseFlowSampler):
         :class:`~skflow.velocities.ScoreDifference`; see :mod:`skflow.velocities`.
     t_stop : float, default=1.0
         Where `transform`, `staged_transform`, `sample` and `inverse_transform` end or begin: a
-        time in [0, 1], from base to target. At 0.5 the particles are half way: times are measured
-        by the root mean square distance from the start.
+        time in [0, 1], from base to target. At 0.5 the particles are about half way: times are
+        measured by the root mean square distance from the start.
     random_state : int, RandomState instance or None, default=None
         Seed of `fit`: base draws, noise and mini-batches. `sample` has a seed of its own.
     verbose : int or bool, default=0
@@ -99,9 +100,17 @@ class SDFlowSampler(BaseFlowSampler):
     should: judge samples by rows that were held out, with :mod:`skflow.metrics`.
 
     `transform` and `sample` draw on the same flow. `sample` gives every row noise of its own;
-    `transform` is deterministic and averages over a fixed pair of noises in each step. Their laws
-    agree closely, except with ``optimizer="adagrad"``, noise and no mini-batches, where
-    `transform` comes out too narrow.
+    `transform` is deterministic and shares a pair of noises among all rows in each step. Their laws
+    agree closely, the less so the fewer steps there are and the larger these are: noise that is
+    shared moves all rows alike. ``noise_scale=0`` has none to share.
+
+    ``fit(X, X_base=B)`` learns to carry rows like B, not rows like X; in particular,
+    ``fit_transform(X, X_base=B)`` carries X, as scikit-learn defines it, and is not what is wanted.
+    In a search or cross-validation pass the base as ``base=B``: folds would cut `X_base` like X.
+
+    A fitted sampler keeps the target and the recorded flow, up to ``working_memory``, and so does
+    its pickle. After a pipeline, new rows in the original units are
+    ``pipe[:-1].inverse_transform(pipe[-1].sample(n))``.
 
     References
     ----------

@@ -88,7 +88,7 @@ def _parameter_names(function):
         return {}
 
 
-def make_source(base, space, X, flow_X, weights):
+def make_source(base, space, X, flow_X, weights, rng):
     """The source that a constructor's ``base`` stands for.
 
     Parameters
@@ -102,15 +102,22 @@ def make_source(base, space, X, flow_X, weights):
         The target, in units of the data and in flow space.
     weights : ndarray of shape (n_samples,) or None
         Its weights.
+    rng : numpy.random.RandomState
+        Seeds the fit of an estimator that has no seed of its own.
     """
     if isinstance(base, str) and base == "normal":
         return NormalSource(flow_X, weights)
+    if isinstance(base, type):
+        raise ValueError(f"base is the class {base.__name__}: pass an instance of it.")
     if (hasattr(base, "sample") and not hasattr(base, "columns")) or hasattr(base, "rvs"):
         if isinstance(base, FrozenEstimator):
             base = base.estimator
         elif hasattr(base, "fit") and hasattr(base, "get_params"):  # scipy's have `fit` too
             takes_weights = weights is not None and has_fit_parameter(base, "sample_weight")
-            base = clone(base).fit(X, **({"sample_weight": weights} if takes_weights else {}))
+            base = clone(base)
+            if base.get_params(deep=False).get("random_state", 0) is None:
+                base.set_params(random_state=rng.randint(np.iinfo(np.int32).max))
+            base.fit(X, **({"sample_weight": weights} if takes_weights else {}))
         return SamplerSource(base, space, X.shape[1])
     return RowSource(space.to_flow(check_base_rows(base, X.shape[1], X.dtype)))
 

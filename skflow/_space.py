@@ -29,6 +29,11 @@ def symmetric_root(covariance, power=0.5):
     return (vectors * powers) @ vectors.T
 
 
+def _times(rows, matrix):
+    """``rows @ matrix``, one row at a time: BLAS rounds differently for one row and for many."""
+    return (rows[:, None] @ matrix)[:, 0]
+
+
 class FlowSpace:
     """An affine change of coordinates, fitted on the target.
 
@@ -99,10 +104,10 @@ class FlowSpace:
         """Rows in flow space, in the dtype of X."""
         flow = (X - self.mean_) / self.scale_
         if self.inverse_root_ is not None:
-            flow = flow @ self.inverse_root_
+            flow = _times(flow, self.inverse_root_)
         return np.ascontiguousarray(flow, dtype=X.dtype)
 
     def from_flow(self, Y):
         """Rows of flow space in units of the data, in the dtype of Y."""
-        data = Y if self.root_ is None else Y @ self.root_
+        data = Y if self.root_ is None else _times(Y, self.root_)
         return np.asarray(data * self.scale_ + self.mean_, dtype=Y.dtype)

@@ -11,8 +11,8 @@ __all__ = ["KernelDenoiser"]
 class KernelDenoiser(BaseEstimator):
     """The optimal denoiser of an empirical distribution: the Gaussian soft mean of its rows.
 
-    It is exact for the rows it was fitted on and is their own best guess for anything else; no
-    training takes place.
+    For the empirical distribution of the fitted rows this is E[x | z] exactly; for the law that
+    they came from it is an estimate. Nothing is trained.
 
     Attributes
     ----------

@@ -37,8 +37,8 @@ class AdaGrad(BaseEstimator):
     """Move by the velocity over the root of its running mean square, entry by entry.
 
     ``h = g^2`` at the first step and ``decay h + (1 - decay) g^2`` after it; the direction is
-    ``g / (epsilon + sqrt(h))``. This is what the published code of SVGD calls AdaGrad and what
-    the paper's experiments used; it forgets, unlike that of Duchi et al. (2011).
+    ``g / (epsilon + sqrt(h))``. This is what the published code of SVGD calls AdaGrad, most
+    likely what the paper's experiments used; it forgets, unlike that of Duchi et al. (2011).
 
     Parameters
     ----------

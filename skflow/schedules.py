@@ -41,6 +41,13 @@ class Constant(BaseEstimator):
 class _Annealed(BaseEstimator):
     """What schedules from one sigma down to another share."""
 
+    def _check(self):
+        if not 0 < self.sigma_min <= self.sigma_max < np.inf:
+            raise ValueError(
+                f"{type(self).__name__} runs from sigma_max down to sigma_min > 0, got "
+                f"sigma_max={self.sigma_max!r} and sigma_min={self.sigma_min!r}."
+            )
+
     def __init__(self, sigma_max=4.0, sigma_min=1.0):
         self.sigma_max = sigma_max
         self.sigma_min = sigma_min
@@ -72,6 +79,7 @@ class Cosine(_Annealed):
 
     def __call__(self, t):
         """Sigma at time t in [0, 1]."""
+        self._check()
         last_angle = np.arccos((self.sigma_min / self.sigma_max) ** 2)
         return float(self.sigma_max * np.sqrt(np.cos(t * last_angle)))
 
@@ -94,6 +102,7 @@ class Geometric(_Annealed):
 
     def __call__(self, t):
         """Sigma at time t in [0, 1]."""
+        self._check()
         return float(self.sigma_max ** (1 - t) * self.sigma_min**t)
 
 
@@ -115,6 +124,7 @@ class Linear(_Annealed):
 
     def __call__(self, t):
         """Sigma at time t in [0, 1]."""
+        self._check()
         return float((1 - t) * self.sigma_max + t * self.sigma_min)
 
 
@@ -200,18 +210,19 @@ def _median_rule(factor):
     return rule
 
 
-def _effective_size(X, weights):
-    return len(X) if weights is None else np.sum(weights) ** 2 / np.sum(np.square(weights))
+def _n_rows(X, weights):
+    """A weight counts as that many rows."""
+    return len(X) if weights is None else np.sum(weights)
 
 
 def _scott(X, weights, Y):
     n_features = X.shape[1]
-    return _spread(X, weights) * _effective_size(X, weights) ** (-1 / (n_features + 4))
+    return _spread(X, weights) * _n_rows(X, weights) ** (-1 / (n_features + 4))
 
 
 def _silverman(X, weights, Y):
     n_features = X.shape[1]
-    shrunk = _effective_size(X, weights) * (n_features + 2) / 4
+    shrunk = _n_rows(X, weights) * (n_features + 2) / 4
     return _spread(X, weights) * shrunk ** (-1 / (n_features + 4))
 
 

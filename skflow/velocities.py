@@ -19,7 +19,8 @@ class ScoreDifference(BaseEstimator):
     """sigma^2 times the difference of the scores of the smoothed target and particles.
 
     ``E[x | z] - E[y | z]`` (equations 15 and 18). It is parallel to the direction that reduces
-    KL(q || p) fastest and vanishes where particles and target are the same rows.
+    the KL divergence of the smoothed distributions fastest, and vanishes where particles and target
+    are the same rows.
 
     Parameters
     ----------

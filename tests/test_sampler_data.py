@@ -220,7 +220,8 @@ def test_weights_reach_the_sampler_through_a_pipeline():
     plain.fit(WINE, sdflowsampler__sample_weight=weights)
     assert_array_equal(plain[-1].sample(5, 0), expected)
     with config_context(enable_metadata_routing=True):
-        routed = make_pipeline(FrozenEstimator(scaler), sampler()).fit(WINE, sample_weight=weights)
+        asking = sampler().set_fit_request(sample_weight=True)
+        routed = make_pipeline(FrozenEstimator(scaler), asking).fit(WINE, sample_weight=weights)
         assert_array_equal(routed[-1].sample(5, 0), expected)
 
 
@@ -292,3 +293,17 @@ def test_a_single_column_and_a_single_row_of_a_scipy_base():
     flow = sampler(base=norm(5, 2)).fit(WINE[:, :1])
     assert flow.sample(1, 0).shape == (1, 1)
     assert flow.sample(3, 0).shape == (3, 1)
+
+
+def test_the_density_is_that_of_the_rows_at_t_stop():
+    flow = sampler().fit(WINE[CULTIVAR == 1], X_base=WINE[CULTIVAR == 0])
+    start, end = (flow.set_params(t_stop=t).score(WINE[CULTIVAR == 0]) for t in (0.0, 1.0))
+    half = flow.set_params(t_stop=0.5).score(WINE[CULTIVAR == 0])
+    assert start > half > end
+
+
+def test_an_unseeded_base_is_fitted_with_the_samplers_seed():
+    base = GaussianMixture(3, init_params="random_from_data")
+    first, second = (sampler(base=base).fit(WINE).particles_ for _ in range(2))
+    assert_array_equal(first, second)
+    assert base.random_state is None

@@ -118,7 +118,7 @@ BAD_PARAMS = [
     ("schedule", lambda t: "wide", "maps the time in .* to a bandwidth"),
     ("schedule", lambda t: np.ones(3), "maps the time in .* to a bandwidth"),
     ("schedule", lambda t: None, "maps the time in .* to a bandwidth"),
-    ("schedule", Cosine(1.0, 2.0), "must be a positive finite number"),
+    ("schedule", Cosine(1.0, 2.0), "from sigma_max down to sigma_min"),
     ("step_size", lambda t: -0.1, r"step_size\(0\) must be a finite number of at least 0"),
     ("step_size", lambda t: 1.0 if t < 0.7 else np.inf, r"step_size\(0.777778\) must be a finite"),
     ("step_size", lambda t: "small", "maps the time in .* to eta"),
@@ -322,3 +322,46 @@ def test_seeds_of_sample():
     assert_array_equal(flow.sample(5, random_state=again), second)
     assert_array_equal(flow.sample(5, random_state=1), first)
     assert flow.sample().shape == (1, 13)
+
+
+@pytest.mark.parametrize("step_size", [2.5, 10.0])
+def test_divergence_is_an_error(step_size):
+    with pytest.raises(FloatingPointError, match="Use a smaller step_size"):
+        SDFlowSampler(step_size=step_size, random_state=0).fit(WINE)
+
+
+def test_mini_batches_that_leave_particles_behind_warn():
+    with pytest.warns(UserWarning, match="Only 10 of 25 mini-batches .* Raise n_steps"):
+        SDFlowSampler(n_particles=100, n_steps=10, batch_size=4, random_state=0).fit(WINE)
+
+
+@pytest.mark.parametrize("t_stop", [2.0, -1.0, np.nan])
+def test_t_stop_is_checked_after_fit(t_stop):
+    flow = sampler().fit(WINE).set_params(t_stop=t_stop)
+    for method in (flow.transform, flow.inverse_transform, flow.score):
+        with pytest.raises(ValueError, match="t_stop must be a time in"):
+            method(WINE)
+
+
+def test_a_class_as_base():
+    with pytest.raises(ValueError, match="pass an instance"):
+        SDFlowSampler(base=Rvs).fit(WINE)
+
+
+class Rvs:
+    def rvs(self, size):
+        raise AssertionError("never drawn from")
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+@pytest.mark.parametrize("bandwidth", [0.5, "auto"])
+def test_fresh_draws_are_inside_and_outliers_outside(bandwidth, schedule):
+    flow = SDFlowSampler(bandwidth, schedule=schedule, n_steps=5, random_state=0).fit(WINE)
+    fresh = np.random.RandomState(1).multivariate_normal(WINE.mean(axis=0), np.cov(WINE.T), 500)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        flow.transform(fresh)
+    outlier = WINE[:3].copy()
+    outlier[1, 4] += 20 * WINE[:, 4].std()
+    with pytest.warns(UserWarning, match="1 of 3 rows lie far outside"):
+        flow.transform(outlier)

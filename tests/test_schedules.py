@@ -131,12 +131,10 @@ def test_rules_of_thumb_are_those_of_scikit_learn(rule, width):
     expected = KernelDensity(bandwidth=rule).fit(X).bandwidth_
     assert_allclose(BANDWIDTH_RULES[rule](X, None, X[:3]), expected)
     assert_allclose(BANDWIDTH_RULES[rule](7 * X, None, X[:3]), 7 * expected)
-    # Kish's number of rows: one of three rows that has all the weight leaves one.
-    weights = np.ones(200)
-    assert_allclose(BANDWIDTH_RULES[rule](X, 3 * weights, X), expected)
-    weights[100:] = 0
-    half = BANDWIDTH_RULES[rule](X[:100], None, X)
-    assert_allclose(BANDWIDTH_RULES[rule](X, weights, X), half)
+    # a weight counts as that many rows
+    tripled = np.repeat(X, 3, axis=0)
+    weighted = BANDWIDTH_RULES[rule](X, np.full(200, 3.0), X)
+    assert_allclose(weighted, BANDWIDTH_RULES[rule](tripled, None, X))
 
 
 @pytest.mark.parametrize("rule", ["auto", "paper", "liu-wang"])

@@ -24,7 +24,7 @@ def draw_target(width=2):
 def source_of(base, X=None, weights=None, covariance_type="diag"):
     X = draw_target() if X is None else X
     space = FlowSpace(covariance_type).fit(X, weights)
-    return make_source(base, space, X, space.to_flow(X), weights), space
+    return make_source(base, space, X, space.to_flow(X), weights, np.random.RandomState(0)), space
 
 
 def draw(source, n_samples, seed=0):
