@@ -48,6 +48,7 @@ def run(size, n_features, dtype, repeats):
     times = {name: [] for name in CONTENDERS}
     for repeat in range(repeats + 1):  # the first warms up
         for name, mean in CONTENDERS.items():
+            time.sleep(0.1)  # BLAS threads spin for a while after a product, on a core of the next
             start = time.perf_counter()
             mean(Z, X, sigma)
             if repeat:
