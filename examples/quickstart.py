@@ -25,7 +25,7 @@ from skflow.metrics import (
     nearest_distance_ratio,
 )
 
-wine = load_wine(as_frame=True)
+wine = load_wine()
 X, cultivar = wine.data, wine.target
 
 # %%
@@ -66,7 +66,7 @@ samplers = {
 }
 figures = {name: [] for name in samplers}
 for seed in range(5):
-    halves = train_test_split(X.to_numpy(), test_size=0.5, random_state=seed)
+    halves = train_test_split(X, test_size=0.5, random_state=seed)
     scale = StandardScaler().fit(halves[0]).transform
     train, heldout = map(scale, halves)
     for name, samples in samplers.items():
@@ -98,8 +98,7 @@ source, target = X[cultivar == 0], X[cultivar == 1]
 source_fit, source_new = train_test_split(source, test_size=0.5, random_state=0)
 target_fit, target_new = train_test_split(target, test_size=0.5, random_state=0)
 
-carrier = SDFlowSampler(random_state=0).set_output(transform="pandas")
-carrier.fit(target_fit, X_base=source_fit)
+carrier = SDFlowSampler(random_state=0).fit(target_fit, X_base=source_fit)
 halfway, carried = carrier.interpolate(source_new, 0.5), carrier.transform(source_new)
 
 scale = StandardScaler().fit(target_fit).transform
@@ -117,23 +116,25 @@ for name, rows in [
 # 3. The picture
 # --------------
 
-sampler = SDFlowSampler(random_state=0).set_output(transform="pandas").fit(X)
+sampler = SDFlowSampler(random_state=0).fit(X)
 new = sampler.sample(len(X), random_state=0)
 
-x, y = "alcohol", "flavanoids"
+x, y = (wine.feature_names.index(name) for name in ("alcohol", "flavanoids"))
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.8), sharex=True, sharey=True)
-left.scatter(X[x], X[y], s=18, color="0.45", label=f"{len(X)} real wines")
-left.scatter(new[x], new[y], s=30, marker="+", color="C1", label=f"{len(new)} new wines")
+left.scatter(X[:, x], X[:, y], s=18, color="0.45", label=f"{len(X)} real wines")
+left.scatter(new[:, x], new[:, y], s=30, marker="+", color="C1", label=f"{len(new)} new wines")
 left.set_title("New rows like the old ones")
 left.set_ylabel("flavanoids")
-right.scatter(target[x], target[y], s=18, color="0.75", label="cultivar 1, where they should go")
+right.scatter(
+    target[:, x], target[:, y], s=18, color="0.75", label="cultivar 1, where they should go"
+)
 for rows, color, label in [
     (source_new, "C0", "cultivar 0, not fitted on"),
     (halfway, "C4", "half way"),
     (carried, "C3", "all the way"),
 ]:
-    right.scatter(rows[x], rows[y], s=18, color=color, label=label)
-way = np.stack([stage[[x, y]] for stage in carrier.staged_transform(source_new)])
+    right.scatter(rows[:, x], rows[:, y], s=18, color=color, label=label)
+way = np.stack([stage[:, [x, y]] for stage in carrier.staged_transform(source_new)])
 right.plot(*way.transpose(2, 0, 1), color="0.3", linewidth=0.4, alpha=0.6, zorder=0)
 right.set_title("One cultivar carried onto another")
 for axes in (left, right):
