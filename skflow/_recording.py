@@ -9,10 +9,10 @@ its noise.
 
 - With ``rng``, a row has noise of its own, and a turn of its own in each epoch: carried rows have
   the law of the particles.
-- Without, carrying is deterministic and works on each row alone. A pair of noises ``eps`` and
-  ``-eps``, fixed by the seed of the flow and shared by all rows, stands for the noise of a step,
-  and the average over its mini-batches for an epoch. The average over many steps of shared pairs
-  stands for the average over independent noises.
+- Without, carrying is deterministic and works on each row alone. Two pairs of noises
+  ``eps`` and ``-eps``, fixed by the seed of the flow and shared by all rows, stand for the noise
+  of a step, and the average over its mini-batches for an epoch. The average over many steps of
+  shared pairs stands for the average over independent noises.
 
 What is kept. The states that fit in a given amount of memory, evenly spaced. When those are not
 all, the states in between are computed again, the same bit for bit, whenever rows are carried:
@@ -33,6 +33,10 @@ from skflow._flow import PAIR, noised
 from skflow._stand_in import stand_in
 
 __all__ = ["RecordedFlow"]
+
+
+# One pair a step is hardly enough for the law of the particles in a short flow; four gain little.
+_N_PAIRS = 2
 
 
 class _Carried(NamedTuple):
@@ -115,13 +119,14 @@ class RecordedFlow:
     # --- one step -------------------------------------------------------------------------------
 
     def _step(self, state, carried):
-        """Deterministic step: the pair's average, and this step's share of the epoch."""
+        """Deterministic step: the average over the pairs, and this step's share of the epoch."""
         flow, k = self.flow, state.step
         z, own = carried.start, self._stand_in(state, carried.start)
         if flow.noise_scale > 0:
-            noise = flow.rng(k, PAIR).standard_normal(z.shape[1])
-            noise = (flow.noise_scale * flow.sigmas[k] * noise).astype(z.dtype, copy=False)
-            z, own = np.concatenate([z + noise, z - noise]), own.repeated(2)
+            noise = flow.rng(k, PAIR).standard_normal((_N_PAIRS, z.shape[1]))
+            noise = flow.noise_scale * flow.sigmas[k] * np.concatenate([noise, -noise])
+            z = np.concatenate([z + one for one in noise.astype(z.dtype, copy=False)])
+            own = own.repeated(len(noise))
         direction, memory = flow.optimizer.step(flow.field(state)(z, own=own), carried.memory)
         direction = direction.reshape(-1, *carried.start.shape).mean(axis=0)
         return carried._replace(
@@ -150,8 +155,8 @@ class RecordedFlow:
         return stand_in(rows, state.particles[self.flow.particle_rows(state)])
 
     def _init(self, rows):
-        """Deterministically carried rows; the optimizer remembers each of the pair."""
-        copies = 1 if self.flow.noise_scale == 0 else 2
+        """Deterministically carried rows; the optimizer remembers each noise's copy."""
+        copies = 1 if self.flow.noise_scale == 0 else 2 * _N_PAIRS
         return _carried(rows, self.flow.optimizer.init(np.concatenate([rows] * copies)))
 
     # --- carrying -------------------------------------------------------------------------------

@@ -92,7 +92,8 @@ class SDFlowSampler(BaseFlowSampler):
     Notes
     -----
     A step costs ``n_particles * (n_samples + n_particles)`` kernel evaluations, and so does
-    carrying ``n_particles`` rows through it; `transform` takes twice as many when there is noise.
+    carrying ``n_particles`` rows through it; `transform` takes four times as many when there is
+    noise.
     The target, and as many states of the particles as fit in scikit-learn's ``working_memory``,
     are kept.
 
@@ -100,9 +101,9 @@ class SDFlowSampler(BaseFlowSampler):
     should: judge samples by rows that were held out, with :mod:`skflow.metrics`.
 
     `transform` and `sample` draw on the same flow. `sample` gives every row noise of its own;
-    `transform` is deterministic and shares a pair of noises among all rows in each step. Their laws
-    agree closely, the less so the fewer steps there are and the larger these are: noise that is
-    shared moves all rows alike. ``noise_scale=0`` has none to share.
+    `transform` is deterministic and shares two pairs of noises among all rows in each step. Their
+    laws agree closely, the less so the fewer steps there are and the larger these are: noise that
+    is shared moves all rows alike. ``noise_scale=0`` has none to share.
 
     ``fit(X, X_base=B)`` learns to carry rows like B, not rows like X; in particular,
     ``fit_transform(X, X_base=B)`` carries X, as scikit-learn defines it, and is not what is wanted.

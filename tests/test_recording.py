@@ -72,11 +72,10 @@ def literal_carry(flow, states, rows, rng):
             return (naive.kernel_mean(z, x, sigma)[0] - source)[0]  # noqa: B023
 
         if rng is None:
-            noise = flow.rng(k, PAIR).standard_normal(rows.shape[1])
+            pairs = flow.rng(k, PAIR).standard_normal((2, rows.shape[1]))
             for i, row in enumerate(rows):
-                moved[i] += (
-                    flow.etas[k] / length * (velocity(row, noise) + velocity(row, -noise)) / 2
-                )
+                average = sum(velocity(row, noise) for noise in [*pairs, *-pairs]) / 4
+                moved[i] += flow.etas[k] / length * average
         else:
             if k % length == 0:
                 turns = rng.randint(length, size=len(rows))
