@@ -103,7 +103,9 @@ class SDFlowSampler(BaseFlowSampler):
     `transform` and `sample` draw on the same flow. `sample` gives every row noise of its own;
     `transform` is deterministic and shares two pairs of noises among all rows in each step. Their
     laws agree closely, the less so the fewer steps there are and the larger these are: noise that
-    is shared moves all rows alike. ``noise_scale=0`` has none to share.
+    is shared moves all rows alike. ``noise_scale=0`` has none to share. With
+    ``optimizer="adagrad"``, noise and no mini-batches, `transform` comes out too narrow: use
+    `sample` there.
 
     ``fit(X, X_base=B)`` learns to carry rows like B, not rows like X; in particular,
     ``fit_transform(X, X_base=B)`` carries X, as scikit-learn defines it, and is not what is wanted.
