@@ -347,7 +347,8 @@ class BaseFlowSampler(OneToOneFeatureMixin, TransformerMixin, DensityMixin, Base
         """Carry rows backwards, from `t_stop` to the base distribution.
 
         Each step of the flow is inverted row by row, to rounding: coming back from where
-        ``transform`` led, a row of the base is met again within about 1e-8 standard deviations.
+        ``transform`` led, a row of the base is met again, within 1e-8 standard deviations by
+        default. Errors grow with the number of steps.
 
         Parameters
         ----------

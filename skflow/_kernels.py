@@ -23,8 +23,8 @@ Precision. Writing ``-|z - x|^2 / 2`` as ``z.x - |x|^2 / 2 - |z|^2 / 2`` costs o
 dimension, but its rounding error grows with ``|z| |x| / sigma^2`` (norms about the centre of the
 points). In float32, queries for which that number exceeds ``_FLOAT32_REACH`` are computed in
 float64. The choice depends on the query and on the points, never on the other queries. In float64
-the same number is harmless up to about 1e12 (a log-density is then good to 1e-4); beyond, where
-sigma is a millionth of the spread of the points, results lose their meaning.
+the same number is harmless up to about 1e12 (a log-density is then good to 1e-4); where sigma is a
+ten-millionth of the spread of the points, a log-density is off by a tenth.
 
 Threads. The compiled loop releases the GIL and is run on a pool of ordinary threads, as many as
 ``numba.get_num_threads()`` says. numba's own parallel loops are not used: their workqueue layer
