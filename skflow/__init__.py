@@ -6,10 +6,13 @@ from skflow._version import __version__
 
 if TYPE_CHECKING:
     from skflow import datasets, denoisers, metrics, optimizers, schedules, velocities
-    from skflow._samplers import SDFlowSampler
+    from skflow._samplers import DiffusionSampler, MMDFlowSampler, SDFlowSampler, SVGDSampler
 
 __all__ = [
+    "DiffusionSampler",
+    "MMDFlowSampler",
     "SDFlowSampler",
+    "SVGDSampler",
     "__version__",
     "datasets",
     "denoisers",
@@ -19,7 +22,12 @@ __all__ = [
     "velocities",
 ]
 
-_HOMES = {"SDFlowSampler": "skflow._samplers"}
+_HOMES = {
+    "DiffusionSampler": "skflow._samplers",
+    "MMDFlowSampler": "skflow._samplers",
+    "SDFlowSampler": "skflow._samplers",
+    "SVGDSampler": "skflow._samplers",
+}
 
 
 def __getattr__(name):

@@ -38,6 +38,8 @@ class FlowState(NamedTuple):
         Bandwidth of the step that led here; None at the start.
     velocity : ndarray or None
         Velocity of the particles that this step moved.
+    learned : object
+        What a velocity that learns has learned for the next step; None for any other.
     """
 
     step: int
@@ -46,6 +48,7 @@ class FlowState(NamedTuple):
     reach: float
     sigma: float | None = None
     velocity: np.ndarray | None = None
+    learned: object = None
 
 
 def times_of_steps(n_steps):
@@ -77,8 +80,9 @@ class ParticleFlow:
         eta, or eta(t).
     n_steps : int, default=100
         Number of steps; the first is at time 0, the last at time 1.
-    noise_scale : float, default=1.0
-        Standard deviation of the noise on the particles, in bandwidths.
+    noise_scale : float or callable, default=1.0
+        Standard deviation of the noise on the particles: in bandwidths of the step, or
+        ``noise_scale(t)`` itself.
     batch_size : int, default=None
         Most rows of X and of Y that take part in a step; all by default.
     sample_weight : ndarray of shape (n_target,), default=None
@@ -124,18 +128,21 @@ class ParticleFlow:
         self.velocity = velocity
         self.optimizer = optimizer
         self.n_steps = n_steps
-        self.noise_scale = noise_scale
         self.batch_size = batch_size
         self.sample_weight = sample_weight
         self.seed = seed
         times = times_of_steps(n_steps)
         self.sigmas = [float(schedule(t)) for t in times]
         self.etas = [float(step_size(t) if callable(step_size) else step_size) for t in times]
+        if callable(noise_scale):
+            self.noises = [float(noise_scale(t)) for t in times]
+        else:
+            self.noises = [noise_scale * sigma for sigma in self.sigmas]
 
-    def init(self, Y):
-        """State at the base rows Y."""
+    def init(self, Y, step=0, learned=None):
+        """State at the rows Y: the base, or any particles after some number of steps."""
         reach = _DIVERGED * max(self._distance(Y), self._distance(self.X))
-        return FlowState(0, Y, self.optimizer.init(Y), reach)
+        return self._learn(FlowState(step, Y, self.optimizer.init(Y), reach, learned=learned))
 
     def _distance(self, rows):
         """Largest distance of a row to the target's mean, in its largest coordinate."""
@@ -154,7 +161,7 @@ class ParticleFlow:
         sigma, eta = self.sigmas[k], self.etas[k]
         rows = self.particle_rows(state)
         y = Y[rows]
-        z = noised(y, self.noise_scale * sigma, self.rng(k, NOISE))
+        z = noised(y, self.noises[k], self.rng(k, NOISE))
         v = self.field(state)(z)
         direction, new_memory = self.optimizer.step(v, memory[rows])
         moved = (y + eta * direction).astype(Y.dtype, copy=False)
@@ -167,23 +174,37 @@ class ParticleFlow:
         Y, memory = Y.copy(), memory.copy()
         Y[rows] = moved
         memory[rows] = new_memory
-        return FlowState(k + 1, Y, memory, state.reach, sigma, v)
+        return self._learn(FlowState(k + 1, Y, memory, state.reach, sigma, v, state.learned))
 
     def field(self, state):
         """Velocity field of the step that follows a state, a function of rows.
 
         It is made by the target rows and particles of that step's mini-batches.
         """
-        x_rows = self._batch(len(self.X), state.step, TARGET_ORDER)
-        y_rows = self.particle_rows(state)
-        x, y = self.X[x_rows], state.particles[y_rows]
-        weights = None if self.sample_weight is None else self.sample_weight[x_rows]
-        sigma = self.sigmas[state.step]
+        rows, options = self._players(state)
+        if state.learned is not None:
+            options["learned"] = state.learned
 
-        def velocity(rows, **stand_in):
-            return self.velocity(rows, x, y, sigma, sample_weight=weights, **stand_in)
+        def velocity(Z, **stand_in):
+            return self.velocity(Z, *rows, **options, **stand_in)
 
         return velocity
+
+    def _learn(self, state):
+        """The state, with what the velocity learns of it for the step that follows."""
+        if state.step == self.n_steps or not hasattr(self.velocity, "learn"):
+            return state
+        rows, options = self._players(state)
+        learned = self.velocity.learn(*rows, **options, learned=state.learned)
+        return state._replace(learned=learned)
+
+    def _players(self, state):
+        """Target rows, particles and bandwidth of the step that follows; and the weights."""
+        x_rows = self._batch(len(self.X), state.step, TARGET_ORDER)
+        y_rows = self.particle_rows(state)
+        weights = None if self.sample_weight is None else self.sample_weight[x_rows]
+        rows = self.X[x_rows], state.particles[y_rows], self.sigmas[state.step]
+        return rows, {"sample_weight": weights}
 
     def particle_rows(self, state):
         """Which particles take part in the step that follows a state."""

@@ -483,7 +483,7 @@ def merge(first, second):
     return KernelState(log_sum, mean, first.weight + second.weight)
 
 
-def exchange(state, Z, Y, sigma, own):
+def exchange(state, Z, Y, sigma, own, values=None, own_values=None):
     """State of each query when a row of its own has taken the place of some of the points.
 
     Parameters
@@ -493,11 +493,15 @@ def exchange(state, Z, Y, sigma, own):
     Z : ndarray of shape (n_queries, n_features)
         The queries.
     Y : ndarray of shape (n_points, n_features)
-        The points; they are also the values.
+        The points.
     sigma : float
         Standard deviation of the kernel.
     own : StandIn
         For each query the row that joins, its neighbours among Y, and how much of each leaves.
+    values : ndarray of shape (n_points, n_values), default=None
+        What is averaged; Y itself by default.
+    own_values : ndarray of shape (n_queries, n_values), default=None
+        The values of the rows that join; the rows themselves by default.
 
     Returns
     -------
@@ -507,23 +511,24 @@ def exchange(state, Z, Y, sigma, own):
     def log_kernel(points):
         return -0.5 * np.square((Z - points) / float(sigma), dtype=np.float64).sum(axis=1)
 
+    values = Y if values is None else values
+    own_values = own.rows if own_values is None else own_values
     # In units of the old sum: what is left of it, and of its weighted values.
-    rest, values = np.ones(len(Z)), state.mean.copy()
+    rest, rest_values = np.ones(len(Z)), state.mean.copy()
     for neighbor, share in zip(own.neighbors.T, own.shares.T, strict=True):
-        points = Y[neighbor]
-        leaves = share * np.exp(np.minimum(log_kernel(points) - state.log_sum, 0.0))
+        leaves = share * np.exp(np.minimum(log_kernel(Y[neighbor]) - state.log_sum, 0.0))
         rest -= leaves
-        values -= leaves[:, None] * points
+        rest_values -= leaves[:, None] * values[neighbor]
     # Where all but nothing is left, it is rounding.
     drowned = rest < (1e-5 if Z.dtype == np.float32 else 1e-10)
-    rest[drowned], values[drowned] = 0.0, 0.0
+    rest[drowned], rest_values[drowned] = 0.0, 0.0
     joining = log_kernel(own.rows)
     top = np.maximum(joining, state.log_sum)
     old, new = np.exp(state.log_sum - top), np.exp(joining - top)
     total = old * rest + new
     gone = total == 0  # what left was all that counted
     total, new = np.where(gone, 1.0, total), np.where(gone, 1.0, new)
-    mean = (old[:, None] * values + new[:, None] * own.rows) / total[:, None]
+    mean = (old[:, None] * rest_values + new[:, None] * own_values) / total[:, None]
     return KernelState(top + np.log(total), mean, state.weight)
 
 

@@ -23,7 +23,9 @@ therefore measured along the way, by the particles' root mean square distance fr
 started: half way is half way.
 """
 
+import pickle
 import warnings
+from copy import copy
 from typing import NamedTuple
 
 import numpy as np
@@ -32,7 +34,7 @@ from skflow._fixed_point import solve
 from skflow._flow import PAIR, noised
 from skflow._stand_in import stand_in
 
-__all__ = ["RecordedFlow"]
+__all__ = ["RecordedFlow", "split_time", "times_along_the_way"]
 
 
 # One pair a step is hardly enough for the law of the particles in a short flow; four gain little.
@@ -70,12 +72,16 @@ class RecordedFlow:
         Memory for the kept states. Memory for about ``2 sqrt(n_steps)`` states is always used,
         the least that carrying rows backwards needs.
     on_step : callable, default=None
-        Called with each new state.
+        Called with the recording after each step; it stops the run by returning True.
 
     Attributes
     ----------
     kept : list of FlowState
         The states at the start, at the end and, evenly spaced, in between.
+    last : FlowState
+        The state at the end.
+    n_steps : int
+        Steps taken.
     times : ndarray of shape (n_steps + 1,)
         The time of each state, in [0, 1].
     """
@@ -83,24 +89,52 @@ class RecordedFlow:
     def __init__(self, flow, Y, max_bytes, on_step=None):
         self.flow = flow
         self.epoch = flow.epoch_length(len(Y))
-        state = flow.init(Y)
-        affordable = max_bytes / (Y.nbytes + state.optimizer_state.nbytes)
+        self.last = flow.init(Y)
+        affordable = max_bytes / _n_bytes(self.last)
         self.every = _distance_of_kept_states(flow.n_steps, affordable)
-        self.kept = [state]
-        distances = [0.0]
-        while state.step < flow.n_steps:
-            state = flow.step(state)
-            distances.append(float(np.sqrt(np.square(state.particles - Y).sum(axis=1).mean())))
-            if on_step is not None:
-                on_step(state)
-            if state.step % self.every == 0 or state.step == flow.n_steps:
-                self.kept.append(state._replace(velocity=None))
-        self.times = _times_along_the_way(np.array(distances))
+        self.kept = [self.last]
+        self._distances = [0.0]
+        stop = False
+        while self.n_steps < flow.n_steps and not stop:
+            self.last = flow.step(self.last)
+            moved = self.last.particles - Y
+            self._distances.append(float(np.sqrt(np.square(moved).sum(axis=1).mean())))
+            stop = on_step is not None and on_step(self)
+            if self.n_steps % self.every == 0:
+                self._keep_last()
+        self._keep_last()
+        self.last = self.kept[-1]
+
+    @property
+    def n_steps(self):
+        """Steps taken."""
+        return self.last.step
+
+    @property
+    def times(self):
+        """The time of each state."""
+        return times_along_the_way(np.array(self._distances))
+
+    @property
+    def start(self):
+        """The base rows."""
+        return self.kept[0].particles
 
     @property
     def particles(self):
         """The particles at the end of the run."""
-        return self.kept[-1].particles
+        return self.last.particles
+
+    def so_far(self):
+        """The recording of a run that goes on, as if it had stopped here."""
+        copied = copy(self)
+        copied.kept, copied._distances = self.kept[:], self._distances[:]
+        copied._keep_last()
+        return copied
+
+    def _keep_last(self):
+        if self.kept[-1].step < self.n_steps:
+            self.kept.append(self.last._replace(velocity=None))
 
     def _states(self, first, last):
         """The states before the steps first, ..., last - 1: kept, or computed again."""
@@ -116,15 +150,19 @@ class RecordedFlow:
             else:
                 return
 
+    @property
+    def _is_noisy(self):
+        return max(self.flow.noises) > 0
+
     # --- one step -------------------------------------------------------------------------------
 
     def _step(self, state, carried):
         """Deterministic step: the average over the pairs, and this step's share of the epoch."""
         flow, k = self.flow, state.step
         z, own = carried.start, self._stand_in(state, carried.start)
-        if flow.noise_scale > 0:
+        if self._is_noisy:
             noise = flow.rng(k, PAIR).standard_normal((_N_PAIRS, z.shape[1]))
-            noise = flow.noise_scale * flow.sigmas[k] * np.concatenate([noise, -noise])
+            noise = flow.noises[k] * np.concatenate([noise, -noise])
             z = np.concatenate([z + one for one in noise.astype(z.dtype, copy=False)])
             own = own.repeated(len(noise))
         direction, memory = flow.optimizer.step(flow.field(state)(z, own=own), carried.memory)
@@ -143,7 +181,7 @@ class RecordedFlow:
         if not turn.any():
             return carried
         rows, memory = carried.start[turn], carried.memory[turn]
-        z = noised(rows, flow.noise_scale * flow.sigmas[k], rng)
+        z = noised(rows, flow.noises[k], rng)
         velocity = flow.field(state)(z, own=self._stand_in(state, rows))
         direction, new_memory = flow.optimizer.step(velocity, memory)
         moved, learned = carried.moved.copy(), carried.learned.copy()
@@ -156,7 +194,7 @@ class RecordedFlow:
 
     def _init(self, rows):
         """Deterministically carried rows; the optimizer remembers each noise's copy."""
-        copies = 1 if self.flow.noise_scale == 0 else 2 * _N_PAIRS
+        copies = 2 * _N_PAIRS if self._is_noisy else 1
         return _carried(rows, self.flow.optimizer.init(np.concatenate([rows] * copies)))
 
     # --- carrying -------------------------------------------------------------------------------
@@ -177,7 +215,7 @@ class RecordedFlow:
         ------
         ndarray of shape (n_rows, n_features)
         """
-        n_steps, last_share = self._split_time(stop)
+        n_steps, last_share = split_time(stop, self.times)
         carried = (
             self._init(rows) if rng is None else _carried(rows, self.flow.optimizer.init(rows))
         )
@@ -223,7 +261,7 @@ class RecordedFlow:
             For rows that no base row was found for: there a step of the flow folds space.
         """
         dtype, rows = rows.dtype, rows.astype(np.float64)
-        n_steps, last_share = self._split_time(stop)
+        n_steps, last_share = split_time(stop, self.times)
         solved = np.ones(len(rows), dtype=bool)
         block = self.epoch * -(-self.every // self.epoch)
         for first in reversed(range(0, n_steps, block)):
@@ -256,9 +294,9 @@ class RecordedFlow:
 
     def cloud_at(self, stop):
         """The particles at a time, and the bandwidth of the step that leads there."""
-        n_steps, last_share = self._split_time(stop)
+        n_steps, last_share = split_time(stop, self.times)
         if stop == 1:
-            return self.kept[-1].particles, self.flow.sigmas[-1]
+            return self.particles, self.flow.sigmas[self.n_steps - 1]
         if n_steps == 0:
             return self.kept[0].particles, self.flow.sigmas[0]
         before = next(self._states(n_steps - 1, n_steps))
@@ -266,15 +304,16 @@ class RecordedFlow:
         Y = before.particles + last_share * (after - before.particles)
         return Y.astype(after.dtype, copy=False), self.flow.sigmas[n_steps - 1]
 
-    def _split_time(self, stop):
-        """Number of steps up to a time, and how much of the last of them to take."""
-        if not 0 <= stop <= 1:
-            raise ValueError(f"t_stop must be a time in [0, 1], from base to target; got {stop!r}.")
-        if stop == 1:
-            return self.flow.n_steps, 1.0
-        steps = float(np.interp(stop, self.times, np.arange(len(self.times))))
-        n_steps = int(np.ceil(steps - 1e-9))
-        return n_steps, min(1.0, steps - n_steps + 1)
+
+def split_time(stop, times):
+    """Number of steps up to a time, and how much of the last of them to take."""
+    if not 0 <= stop <= 1:
+        raise ValueError(f"t_stop must be a time in [0, 1], from base to target; got {stop!r}.")
+    if stop == 1:
+        return len(times) - 1, 1.0
+    steps = float(np.interp(stop, times, np.arange(len(times))))
+    n_steps = int(np.ceil(steps - 1e-9))
+    return n_steps, min(1.0, steps - n_steps + 1)
 
 
 def _part_of_the_way(before, after, share):
@@ -282,7 +321,7 @@ def _part_of_the_way(before, after, share):
     return after._replace(moved=before.moved + share * (after.moved - before.moved))
 
 
-def _times_along_the_way(distances):
+def times_along_the_way(distances):
     """Times in [0, 1] of the states that are at these distances from the start.
 
     They are the shares of the last distance, but for a twentieth that is dealt out evenly over
@@ -293,6 +332,12 @@ def _times_along_the_way(distances):
         return even
     shares = np.minimum(np.maximum.accumulate(distances) / distances[-1], 1.0)
     return 0.95 * shares + 0.05 * even
+
+
+def _n_bytes(state):
+    """Memory that keeping a state takes."""
+    n_bytes = state.particles.nbytes + state.optimizer_state.nbytes
+    return n_bytes if state.learned is None else n_bytes + len(pickle.dumps(state.learned))
 
 
 def _distance_of_kept_states(n_steps, affordable):

@@ -111,3 +111,8 @@ class FlowSpace:
         """Rows of flow space in units of the data, in the dtype of Y."""
         data = Y if self.root_ is None else _times(Y, self.root_)
         return np.asarray(data * self.scale_ + self.mean_, dtype=Y.dtype)
+
+    def gradient_to_flow(self, gradient):
+        """The gradient of a function by the data as one by the rows of flow space."""
+        scaled = gradient * self.scale_
+        return scaled if self.root_ is None else _times(scaled, self.root_)

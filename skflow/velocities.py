@@ -1,18 +1,32 @@
 """The right-hand sides of the flows: where a particle wants to go.
 
-A velocity is an estimator, fitted once on the target and then called as
-``velocity(Z, X, Y, sigma)``, the line of Algorithm 1 that computes the direction: Z the noised
-particles, X the target rows and Y the particles of the step (mini-batches or all), sigma its
-bandwidth. It is also given ``sample_weight``, the weights of X, and, where rows are carried
-through a recorded flow, ``own``: particles see themselves among the particles, and so must a
-carried row. One that has no use for these takes them as ``**unused``.
+A velocity is an estimator. It is fitted once on the target, ``fit(X, sample_weight=None)``, and
+then called as ``velocity(Z, X, Y, sigma)``, the line of Algorithm 1 that computes the direction: Z
+the noised particles, X the target rows and Y the particles of the step (mini-batches or all),
+sigma its bandwidth. The flow hands it more, by keyword; one that has no use for these takes them
+as ``**unused``:
+
+- ``sample_weight``, the weights of X;
+- ``own``, where rows are carried through a recorded flow: particles see themselves among the
+  particles, and so must a carried row;
+- ``learned``, what its ``learn(X, Y, sigma, sample_weight=None, learned=None)`` returned before
+  the step. Velocities that train a model on the particles have this method; it is given what it
+  returned last, so that it can go on from there, and must leave that as it was.
+
+If its ``fit`` takes them, it is also told ``sigmas``, the bandwidths of all steps, and ``space``,
+the :class:`~skflow._space.FlowSpace` in which X and Y are given.
 """
 
-from sklearn.base import BaseEstimator, clone
+from copy import deepcopy
 
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils.validation import has_fit_parameter
+
+from skflow._density_ratio import DensityRatio
 from skflow._kernels import exchange, finalize, kernel_mean, partial
 
-__all__ = ["ScoreDifference"]
+__all__ = ["MMD", "Denoising", "DensityRatio", "ScoreDifference", "Stein"]
 
 
 class ScoreDifference(BaseEstimator):
@@ -28,7 +42,8 @@ class ScoreDifference(BaseEstimator):
         Estimate of E[x | z], fitted once on all target rows. None is the kernel estimate on the
         target rows of the step.
     source : denoiser, default=None
-        Estimate of E[y | z], fitted on the particles at every call. None is the kernel estimate.
+        Estimate of E[y | z], fitted on the particles before every step; one with ``partial_fit``
+        goes on from the step before. None is the kernel estimate.
 
     References
     ----------
@@ -49,8 +64,131 @@ class ScoreDifference(BaseEstimator):
         self.target = target
         self.source = source
 
-    def fit(self, X, sample_weight=None):
+    def fit(self, X, sample_weight=None, sigmas=None):
         """Fit the target's denoiser, if one was given, on the target rows.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Target rows.
+        sample_weight : ndarray of shape (n_samples,), default=None
+            Their weights.
+        sigmas : sequence of float, default=None
+            Bandwidths that the denoisers will be asked for, if they are known.
+
+        Returns
+        -------
+        self : ScoreDifference
+        """
+        self.target_ = _fit_target(self.target, X, sample_weight, sigmas)
+        return self
+
+    def learn(self, X, Y, sigma, sample_weight=None, learned=None):
+        """Fit the particles' denoiser, if one was given, on the particles.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_target, n_features)
+            Target rows of the step; not used.
+        Y : ndarray of shape (n_particles, n_features)
+            Particles of the step.
+        sigma : float
+            Bandwidth of the step.
+        sample_weight : ndarray of shape (n_target,), default=None
+            Weights of the rows of X; not used.
+        learned : denoiser, default=None
+            The denoiser of the step before; a copy of it goes on, if it has ``partial_fit``.
+
+        Returns
+        -------
+        denoiser or None
+        """
+        if self.source is None:
+            return None
+        sigmas = _if_taken(self.source, [sigma])
+        if learned is None or not hasattr(learned, "partial_fit"):
+            return clone(self.source).fit(Y, **sigmas)
+        return deepcopy(learned).partial_fit(Y, **sigmas)
+
+    def __call__(self, Z, X, Y, sigma, sample_weight=None, own=None, learned=None):
+        """Velocity at each row of Z.
+
+        Parameters
+        ----------
+        Z : ndarray of shape (n_queries, n_features)
+            Noised particles, or any other places.
+        X : ndarray of shape (n_target, n_features)
+            Target rows of this step.
+        Y : ndarray of shape (n_particles, n_features)
+            Particles of this step.
+        sigma : float
+            Bandwidth of this step.
+        sample_weight : ndarray of shape (n_target,), default=None
+            Weights of the rows of X.
+        own : StandIn, default=None
+            Carried rows, one for each query and seen by it alone, with the particles whose place
+            they take. Used by the kernel estimate; a denoiser given as `source` is not told.
+        learned : denoiser, default=None
+            The denoiser of the particles. With a `source`, None fits it first.
+
+        Returns
+        -------
+        ndarray of shape (n_queries, n_features)
+        """
+        from_target = _target_mean(self.target_, Z, X, sigma, sample_weight)
+        if self.source is None:
+            from_source = particle_mean(Z, Y, sigma, own)[0]
+        else:
+            learned = self.learn(X, Y, sigma) if learned is None else learned
+            from_source = learned.denoise(Z, sigma)
+        return from_target - from_source
+
+
+class MMD(BaseEstimator):
+    """Descent on the witness function of the maximum mean discrepancy.
+
+    The mean over the target of ``K(z, x) (x - z) / sigma^2``, less that over the particles
+    (equation 47). Where the target is many bandwidths away only the second term is left, and
+    particles push each other apart (remark 1).
+
+    Parameters
+    ----------
+    normalize : bool, default=False
+        Let the weights ``K(z, x) / sigma^2`` of either mean sum to one. That makes it the score
+        difference (remark 1), in the units of :class:`ScoreDifference`.
+    scaled : bool, default=False
+        Multiply by sigma^2. Velocities are then lengths, like those of :class:`ScoreDifference`,
+        and one step size serves all bandwidths.
+
+    Notes
+    -----
+    The noise of MMD flow is a level of its own (remark 2): pass a function of time as
+    `noise_scale` to the sampler.
+
+    References
+    ----------
+    Weber, "The Score-Difference Flow for Implicit Generative Modeling", TMLR 2023, equations 44 to
+    48 and remarks 1 and 2. Arbel et al., "Maximum mean discrepancy gradient flow", NeurIPS 2019.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skflow.velocities import MMD, ScoreDifference
+    >>> X, Y = np.array([[0.0], [1.0]]), np.array([[5.0], [6.0]])
+    >>> normalized = MMD(normalize=True).fit(X)(Y, X, Y, sigma=1.0)
+    >>> bool(np.allclose(normalized, ScoreDifference().fit(X)(Y, X, Y, sigma=1.0)))
+    True
+    >>> MMD().fit(X)(Y, X, Y, sigma=1.0).round(2)  # too far from the target to feel it
+    array([[-0.3],
+           [ 0.3]])
+    """
+
+    def __init__(self, normalize=False, scaled=False):
+        self.normalize = normalize
+        self.scaled = scaled
+
+    def fit(self, X, sample_weight=None):
+        """Nothing to fit: the target rows come with every call.
 
         Parameters
         ----------
@@ -61,11 +199,8 @@ class ScoreDifference(BaseEstimator):
 
         Returns
         -------
-        self : ScoreDifference
+        self : MMD
         """
-        self.target_ = None
-        if self.target is not None:
-            self.target_ = clone(self.target).fit(X, sample_weight=sample_weight)
         return self
 
     def __call__(self, Z, X, Y, sigma, sample_weight=None, own=None):
@@ -85,26 +220,247 @@ class ScoreDifference(BaseEstimator):
             Weights of the rows of X.
         own : StandIn, default=None
             Carried rows, one for each query and seen by it alone, with the particles whose place
-            they take. Used by the kernel estimate; a denoiser given as `source` is not told.
+            they take.
 
         Returns
         -------
         ndarray of shape (n_queries, n_features)
         """
-        if self.target_ is None:
-            from_target = kernel_mean(Z, X, sigma, weights=sample_weight)[0]
-        else:
-            from_target = self.target_.denoise(Z, sigma)
-        if self.source is None:
-            from_source = particle_mean(Z, Y, sigma, own)[0]
-        else:
-            from_source = clone(self.source).fit(Y).denoise(Z, sigma)
-        return from_target - from_source
+        m_X, log_p_X = kernel_mean(Z, X, sigma, weights=sample_weight)
+        m_Y, log_p_Y = particle_mean(Z, Y, sigma, own)
+        if self.normalize:
+            return m_X - m_Y
+        p_X, p_Y = np.exp(log_p_X)[:, None], np.exp(log_p_Y)[:, None]
+        velocity = p_X * (m_X - Z) - p_Y * (m_Y - Z)
+        return velocity if self.scaled else velocity / sigma**2
 
 
-def particle_mean(Z, Y, sigma, own=None):
-    """:func:`kernel_mean` of the particles, each query with a particle of its own if given."""
+class Stein(BaseEstimator):
+    """Stein variational gradient descent: scores averaged by the kernel, and a repulsion.
+
+    The mean over the particles of ``K(z, y) score(y) + grad_y K(z, y)`` (equation 51), which is the
+    kernel-weighted mean of the score difference of target and particles.
+
+    Parameters
+    ----------
+    score : callable, default=None
+        Gradient of the target's log-density, ``score(Y) -> (n, d)``: in a sampler in units of the
+        data, otherwise in those of the rows that it is called with. None is the kernel estimate
+        on the target rows at the bandwidth of the step (equation 13).
+
+    References
+    ----------
+    Weber, "The Score-Difference Flow for Implicit Generative Modeling", TMLR 2023, equation 51.
+    Liu & Wang, "Stein variational gradient descent", NeurIPS 2016.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skflow.velocities import Stein
+    >>> Y = np.array([[-1.0], [3.0]])
+    >>> velocity = Stein(score=lambda Y: -Y).fit(np.zeros((1, 1)))  # of a standard Gaussian
+    >>> velocity(Y, None, Y, sigma=1.0).round(1)
+    array([[ 0.5],
+           [-1.5]])
+    """
+
+    def __init__(self, score=None):
+        self.score = score
+
+    def fit(self, X, sample_weight=None, space=None):
+        """Note the space in which the rows are.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Target rows.
+        sample_weight : ndarray of shape (n_samples,), default=None
+            Their weights.
+        space : FlowSpace, default=None
+            What translates rows into the units of the data for `score`; None if they are in
+            these units.
+
+        Returns
+        -------
+        self : Stein
+        """
+        self.space_ = space
+        return self
+
+    def __call__(self, Z, X, Y, sigma, sample_weight=None, own=None):
+        """Velocity at each row of Z.
+
+        Parameters
+        ----------
+        Z : ndarray of shape (n_queries, n_features)
+            Noised particles, or any other places.
+        X : ndarray of shape (n_target, n_features)
+            Target rows of this step; not used with a `score`.
+        Y : ndarray of shape (n_particles, n_features)
+            Particles of this step.
+        sigma : float
+            Bandwidth of this step.
+        sample_weight : ndarray of shape (n_target,), default=None
+            Weights of the rows of X.
+        own : StandIn, default=None
+            Carried rows, one for each query and seen by it alone, with the particles whose place
+            they take.
+
+        Returns
+        -------
+        ndarray of shape (n_queries, n_features)
+        """
+
+        def pull(rows):
+            return self._target_score(rows, X, sigma, sample_weight) - rows / sigma**2
+
+        mean, log_p_Y = particle_mean(Z, Y, sigma, own, pull)
+        return np.exp(log_p_Y)[:, None] * (mean + Z / sigma**2)
+
+    def _target_score(self, Y, X, sigma, sample_weight):
+        if self.score is None:
+            return (kernel_mean(Y, X, sigma, weights=sample_weight)[0] - Y) / sigma**2
+        rows = Y if self.space_ is None else self.space_.from_flow(Y)
+        scores = np.asarray(self.score(rows))
+        if scores.shape != Y.shape or not np.isfinite(scores).all():
+            raise ValueError(
+                f"score must return finite numbers of shape {Y.shape}, the gradient of the "
+                f"log-density at each row it is given; got shape {scores.shape}"
+                f"{'' if np.isfinite(scores).all() else ' with NaN or infinity'}."
+            )
+        scores = scores if self.space_ is None else self.space_.gradient_to_flow(scores)
+        return scores.astype(Y.dtype, copy=False)
+
+
+class Denoising(BaseEstimator):
+    """The particle's own row in place of the particles' denoiser: ``E[x | z] - y``.
+
+    The step ``y <- (1 - rho) y + rho D(z; sigma)`` of equation 19. Particles do not see each
+    other. With fresh noise in each step it draws the particles together too far; with noise that
+    is carried along it is the reverse process of denoising diffusion (equation 22), which is what
+    :class:`~skflow.DiffusionSampler` runs.
+
+    Parameters
+    ----------
+    target : denoiser, default=None
+        Estimate of E[x | z], fitted once on all target rows. None is the kernel estimate on the
+        target rows of the step.
+
+    References
+    ----------
+    Weber, "The Score-Difference Flow for Implicit Generative Modeling", TMLR 2023, equations 19 to
+    22.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skflow.velocities import Denoising
+    >>> X, Y = np.array([[0.0], [1.0]]), np.array([[5.0], [6.0]])
+    >>> Denoising().fit(X)(Y, X, Y, sigma=10.0).round(1)
+    array([[-4.5],
+           [-5.5]])
+    """
+
+    def __init__(self, target=None):
+        self.target = target
+
+    def fit(self, X, sample_weight=None, sigmas=None):
+        """Fit the denoiser, if one was given, on the target rows.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Target rows.
+        sample_weight : ndarray of shape (n_samples,), default=None
+            Their weights.
+        sigmas : sequence of float, default=None
+            Bandwidths that the denoiser will be asked for, if they are known.
+
+        Returns
+        -------
+        self : Denoising
+        """
+        self.target_ = _fit_target(self.target, X, sample_weight, sigmas)
+        return self
+
+    def __call__(self, Z, X, Y, sigma, sample_weight=None, own=None):
+        """Velocity at each row of Z.
+
+        Parameters
+        ----------
+        Z : ndarray of shape (n_queries, n_features)
+            Noised particles.
+        X : ndarray of shape (n_target, n_features)
+            Target rows of this step.
+        Y : ndarray of shape (n_particles, n_features)
+            Particles of this step: row i is the one that row i of Z is a noised copy of.
+        sigma : float
+            Bandwidth of this step.
+        sample_weight : ndarray of shape (n_target,), default=None
+            Weights of the rows of X.
+        own : StandIn, default=None
+            Carried rows, one for each query, which then take the part of Y.
+
+        Returns
+        -------
+        ndarray of shape (n_queries, n_features)
+        """
+        rows = Y if own is None else own.rows
+        if len(rows) != len(Z):
+            raise ValueError(
+                f"Denoising compares each row of Z with the particle that it came from, but Z has "
+                f"{len(Z)} rows and Y has {len(rows)}."
+            )
+        return _target_mean(self.target_, Z, X, sigma, sample_weight) - rows
+
+
+# --- what the velocities share ------------------------------------------------------------------
+
+
+def _fit_target(denoiser, X, sample_weight, sigmas):
+    """A denoiser fitted on the target; None is the kernel estimate, which needs no fit."""
+    if denoiser is None:
+        return None
+    return clone(denoiser).fit(X, sample_weight=sample_weight, **_if_taken(denoiser, sigmas))
+
+
+def _if_taken(denoiser, sigmas):
+    """The keyword argument `sigmas` of a denoiser's `fit`, if it has one."""
+    return {"sigmas": sigmas} if has_fit_parameter(denoiser, "sigmas") else {}
+
+
+def _target_mean(denoiser, Z, X, sigma, sample_weight):
+    """E[x | z] by a fitted denoiser, or by the kernel estimate on the rows X."""
+    if denoiser is None:
+        return kernel_mean(Z, X, sigma, weights=sample_weight)[0]
+    return denoiser.denoise(Z, sigma)
+
+
+def particle_mean(Z, Y, sigma, own=None, function=None):
+    """Kernel mean of the particles, each query with a particle of its own if given.
+
+    Parameters
+    ----------
+    Z : ndarray of shape (n_queries, n_features)
+        The queries.
+    Y : ndarray of shape (n_particles, n_features)
+        The particles.
+    sigma : float
+        Standard deviation of the kernel.
+    own : StandIn, default=None
+        For each query a row that takes the place of some particles.
+    function : callable, default=None
+        What is averaged, as a function of the particles; they themselves by default.
+
+    Returns
+    -------
+    mean : ndarray of shape (n_queries, n_values)
+    log_density : ndarray of shape (n_queries,)
+        As those of :func:`~skflow._kernels.kernel_mean`.
+    """
+    values = None if function is None else function(Y)
     if own is None:
-        return kernel_mean(Z, Y, sigma)
-    state = exchange(partial(Z, Y, sigma), Z, Y, sigma, own)
+        return kernel_mean(Z, Y, sigma, values=values)
+    own_values = None if function is None else function(own.rows)
+    state = exchange(partial(Z, Y, sigma, values=values), Z, Y, sigma, own, values, own_values)
     return tuple(result.astype(Z.dtype, copy=False) for result in finalize(state))

@@ -41,8 +41,8 @@ def literal_flow(flow, Y, optimizer, batches):
     gradients = [[] for _ in Y]
     for step, (x_rows, y_rows) in enumerate(batches):
         sigma, eta = flow.sigmas[step], flow.etas[step]
-        noise = sigma * flow.rng(step, NOISE).standard_normal((len(y_rows), Y.shape[1]))
-        Z, Y = Y[y_rows] + flow.noise_scale * noise, Y.copy()
+        noise = flow.rng(step, NOISE).standard_normal((len(y_rows), Y.shape[1]))
+        Z, Y = Y[y_rows] + flow.noises[step] * noise, Y.copy()
         X, particles = flow.X[x_rows], Y[y_rows]
         for z, row in zip(Z, y_rows, strict=True):
             v = sigma**2 * naive.score_difference(z[None], X, particles, sigma)[0]

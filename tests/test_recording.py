@@ -67,7 +67,7 @@ def literal_carry(flow, states, rows, rng):
         def velocity(row, noise):
             joined = np.concatenate([y, row[None]])  # noqa: B023
             weights = np.append(1 - literal_shares(row, y), 1.0)  # noqa: B023
-            z = row[None] + flow.noise_scale * sigma * noise  # noqa: B023
+            z = row[None] + flow.noises[k] * noise  # noqa: B023
             source = naive.kernel_mean(z, joined, sigma, weights=weights)[0]  # noqa: B023
             return (naive.kernel_mean(z, x, sigma)[0] - source)[0]  # noqa: B023
 
@@ -81,7 +81,7 @@ def literal_carry(flow, states, rows, rng):
                 turns = rng.randint(length, size=len(rows))
             turn = np.flatnonzero(turns == k % length)
             noises = np.zeros((len(turn), 2))
-            if flow.noise_scale > 0:
+            if flow.noises[0] > 0:
                 noises = rng.standard_normal(noises.shape)
             for i, noise in zip(turn, noises, strict=True):
                 moved[i] = flow.etas[k] * velocity(rows[i], noise)

@@ -270,8 +270,10 @@ def test_bad_times(t):
 
 def test_inverse_transform_needs_an_optimizer_without_memory():
     flow = sampler(optimizer="adagrad").fit(WINE)
-    with pytest.raises(ValueError, match='Fit with optimizer="sgd"'):
+    with pytest.raises(AttributeError, match="no attribute 'inverse_transform'") as raised:
         flow.inverse_transform(WINE)
+    assert 'Fit with optimizer="sgd"' in str(raised.value.__cause__)
+    assert hasattr(SDFlowSampler(optimizer="sgd"), "inverse_transform")
 
 
 # --- what is said along the way ------------------------------------------------------------------

@@ -9,7 +9,7 @@ from sklearn.datasets import load_iris
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
 
-from skflow import SDFlowSampler
+from skflow import DiffusionSampler, MMDFlowSampler, SDFlowSampler, SVGDSampler
 
 
 class WideAndBeside(BaseEstimator):
@@ -25,8 +25,8 @@ class WideAndBeside(BaseEstimator):
         return self.mean_ + self.scale_ * (3 + 2 * draws)
 
 
-class MovingSampler(SDFlowSampler):
-    """A sampler whose flow is far from zero on the rows that it was fitted on.
+class Moving:
+    """An estimator whose flow is far from zero on the rows that it was fitted on.
 
     scikit-learn's checks of `transform` carry the target itself, which hardly moves when the base
     is a Gaussian around it: an identity would pass many of them.
@@ -41,20 +41,42 @@ class MovingSampler(SDFlowSampler):
             self.base = base
 
 
+class MovingSampler(Moving, SDFlowSampler):
+    pass
+
+
+class MovingMMDFlowSampler(Moving, MMDFlowSampler):
+    pass
+
+
+class MovingSVGDSampler(Moving, SVGDSampler):
+    pass
+
+
+class MovingDiffusionSampler(Moving, DiffusionSampler):
+    pass
+
+
 def small(sampler=SDFlowSampler, **params):
     return sampler(n_particles=100, n_steps=20, **params)
 
 
-CONFIGURATIONS = [
-    small(noise_scale=0),
-    small(covariance_type="spherical", batch_size=32),
-    small(MovingSampler, step_size=0.3),
-    small(MovingSampler, noise_scale=0, batch_size=50, step_size=0.8),
-]
-CONFIGURATION_IDS = ["noise-free", "mini-batches", "moving", "moving-mini-batches"]
+MOVING = {
+    "moving": small(MovingSampler, step_size=0.3),
+    "moving-mini-batches": small(MovingSampler, noise_scale=0, batch_size=50, step_size=0.8),
+    "moving-MMD": small(MovingMMDFlowSampler, bandwidth=5.0, step_size=3.0),
+    "moving-SVGD": small(MovingSVGDSampler, step_size=0.5),
+    "moving-diffusion": small(MovingDiffusionSampler),
+}
+CONFIGURATIONS = {
+    "noise-free": small(noise_scale=0),
+    "mini-batches": small(covariance_type="spherical", batch_size=32),
+    **MOVING,
+}
+PLAIN = [SDFlowSampler(), MMDFlowSampler(), SVGDSampler(), DiffusionSampler()]
 
 
-@parametrize_with_checks([SDFlowSampler(), *CONFIGURATIONS])
+@parametrize_with_checks([*PLAIN, *CONFIGURATIONS.values()])
 def test_what_check_estimator_checks(estimator, check):
     try:
         check(estimator)
@@ -62,7 +84,7 @@ def test_what_check_estimator_checks(estimator, check):
         pytest.fail(f"a skipped check shows nothing: {skipped}")
 
 
-@pytest.mark.parametrize("estimator", CONFIGURATIONS, ids=CONFIGURATION_IDS)
+@pytest.mark.parametrize("estimator", CONFIGURATIONS.values(), ids=CONFIGURATIONS)
 def test_every_check_reports_that_it_passed(estimator):
     reports = check_estimator(estimator, on_skip=None, on_fail=None)
     not_passed = [
@@ -97,7 +119,9 @@ NOT_YIELDED = [
 )
 @pytest.mark.parametrize("check", NOT_YIELDED)
 @pytest.mark.parametrize(
-    "estimator", [SDFlowSampler(n_steps=20), *CONFIGURATIONS], ids=["plain", *CONFIGURATION_IDS]
+    "estimator",
+    [SDFlowSampler(n_steps=20), *CONFIGURATIONS.values()],
+    ids=["plain", *CONFIGURATIONS],
 )
 def test_what_check_estimator_leaves_out(estimator, check):
     try:
@@ -106,7 +130,7 @@ def test_what_check_estimator_leaves_out(estimator, check):
         pytest.fail(f"a skipped check shows nothing: {skipped}")
 
 
-@pytest.mark.parametrize("estimator", CONFIGURATIONS[2:], ids=CONFIGURATION_IDS[2:])
+@pytest.mark.parametrize("estimator", MOVING.values(), ids=MOVING)
 def test_the_moving_sampler_moves_the_rows_it_was_fitted_on(estimator):
     X = load_iris().data
     moved = estimator.set_params(random_state=0).fit(X).transform(X)

@@ -1,0 +1,313 @@
+"""Base class of the samplers: a flow that is run once, recorded, and followed by other rows."""
+
+import warnings
+from numbers import Integral, Real
+
+import numpy as np
+import sklearn
+from sklearn.base import OneToOneFeatureMixin, _fit_context, clone
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import _check_feature_names
+
+from skflow._base import BaseFlow, Progress
+from skflow._kernels import nearest
+from skflow._recording import RecordedFlow
+from skflow._sources import RowSource, make_source
+from skflow.optimizers import OPTIMIZERS
+
+__all__ = ["BaseFlowSampler"]
+
+
+def _can_be_inverted(sampler):
+    """Whether a row's past can be read off its place: the optimizer remembers nothing else."""
+    optimizer = getattr(sampler, "optimizer", "sgd")
+    if isinstance(optimizer, str):
+        optimizer = OPTIMIZERS.get(optimizer, OPTIMIZERS["sgd"])()  # a wrong name: fit will say so
+    if optimizer.init(np.zeros((1, 1))).size > 0:
+        raise AttributeError(
+            f"inverse_transform needs an optimizer without memory: the steps of {optimizer!r} "
+            "depend on a row's past, which cannot be read off where it ended. Fit with "
+            'optimizer="sgd".'
+        )
+    return True
+
+
+class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
+    """Base class of the samplers; a subclass says what the default velocity is."""
+
+    _parameter_constraints: dict = {
+        **BaseFlow._parameter_constraints,
+        "n_particles": [Interval(Integral, 1, None, closed="left")],
+        "optimizer": [StrOptions(set(OPTIMIZERS)), HasMethods(["init", "step"])],
+        "t_stop": [Interval(Real, 0, 1, closed="both")],
+    }
+
+    def __init__(
+        self,
+        bandwidth="auto",
+        *,
+        schedule="constant",
+        step_size=0.1,
+        n_steps=100,
+        noise_scale=1.0,
+        base="normal",
+        n_particles=1000,
+        batch_size=None,
+        covariance_type="diag",
+        optimizer="sgd",
+        velocity=None,
+        t_stop=1.0,
+        random_state=None,
+        verbose=0,
+    ):
+        self.bandwidth = bandwidth
+        self.schedule = schedule
+        self.step_size = step_size
+        self.n_steps = n_steps
+        self.noise_scale = noise_scale
+        self.base = base
+        self.n_particles = n_particles
+        self.batch_size = batch_size
+        self.covariance_type = covariance_type
+        self.optimizer = optimizer
+        self.velocity = velocity
+        self.t_stop = t_stop
+        self.random_state = random_state
+        self.verbose = verbose
+
+    # --- fit ------------------------------------------------------------------------------------
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None, *, X_base=None, sample_weight=None):
+        """Move the base onto X by Algorithm 1, and record the flow.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The target: rows of the distribution to end at. At least two different rows.
+        y : Ignored
+            Present for API consistency.
+        X_base : array-like of shape (n_base, n_features), default=None
+            Rows of the distribution to start from. Row i of ``particles_`` is row i of `X_base`,
+            moved. By default the base is what the parameter `base` says.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows of X; an integer weight equals that many copies.
+
+        Returns
+        -------
+        self : object
+            The fitted sampler.
+
+        Raises
+        ------
+        ValueError
+            If X or X_base has NaN, infinite or non-numeric entries, differ in width, or have too
+            few rows; if the weights are negative or all zero; if all rows of X are the same; if
+            `covariance_type` is "full" and the covariance of X is singular.
+        FloatingPointError
+            If the flow diverges: the step size is too large for the bandwidth.
+        """
+        data, metadata = (X, y), {"X_base": X_base, "sample_weight": sample_weight}
+        X, weights, X_base = self._validate(X, X_base, sample_weight)
+        rng = check_random_state(self.random_state)
+        target = self._make_target(X, weights)
+        source = self._make_source(target, X_base, rng)
+        if isinstance(source, RowSource):
+            start = source.rows_
+        else:
+            start = source.draw(self.n_particles, rng).astype(X.dtype)
+        bandwidth = self._resolve_bandwidth(target, start)
+
+        def fitted(recorded):
+            return {
+                "bandwidth_": bandwidth,
+                "n_steps_": recorded.n_steps,
+                "particles_": target.space.from_flow(recorded.particles),
+                "_space": target.space,
+                "_source": source,
+                "_flow": recorded,
+                "_reach": _reach(start),
+            }
+
+        progress = Progress(self, *data, **metadata)
+
+        def on_step(recorded):
+            state = recorded.last
+            return progress.step(state.velocity, state.sigma, lambda: fitted(recorded.so_far()))
+
+        recorded = self._record(target, start, source, bandwidth, rng, on_step)
+        vars(self).update(fitted(recorded))
+        self.history_ = np.array(progress.history)
+        progress.end()
+        if recorded.epoch > self.n_steps_:
+            warnings.warn(
+                f"Only {self.n_steps_} of {recorded.epoch} mini-batches of particles were moved. "
+                "Raise n_steps or batch_size.",
+                UserWarning,
+                stacklevel=4,
+            )
+        return self
+
+    def _make_source(self, target, X_base, rng):
+        if X_base is not None:
+            return RowSource(target.space.to_flow(X_base))
+        if hasattr(self.base, "columns"):
+            _check_feature_names(self, self.base, reset=False)
+        return make_source(self.base, target.space, target.X, target.rows, target.weights, rng)
+
+    def _record(self, target, start, source, bandwidth, rng, on_step):
+        """Run the flow from the rows `start`, in flow space; `source` is where they come from."""
+        if isinstance(self.optimizer, str):
+            optimizer = OPTIMIZERS[self.optimizer]()
+        else:
+            optimizer = clone(self.optimizer, safe=False)
+        flow = self._make_flow(target, bandwidth, optimizer, rng)
+        budget = sklearn.get_config()["working_memory"] * 2**20
+        return RecordedFlow(flow, start, budget, on_step)
+
+    def _cloud(self):
+        return self._flow.cloud_at(self.t_stop)
+
+    # --- carrying -------------------------------------------------------------------------------
+
+    def transform(self, X):
+        """Carry rows of the base distribution through the flow, up to `t_stop`.
+
+        Deterministic, and each row for itself: a row's result does not depend on the others.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows of the base distribution; they need not have been there at fit.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            The rows, moved towards the target; a data frame after ``set_output``.
+
+        Warns
+        -----
+        UserWarning
+            When rows lie far outside the base distribution: the flow knows nothing there.
+        """
+        # set_output wraps this method: one level more to the caller
+        rows = self._check_base_distribution(X, stacklevel=4)
+        return self._space.from_flow(self._flow.carry(rows, self.t_stop))
+
+    def interpolate(self, X, t):
+        """Carry rows of the base distribution part of the way.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows of the base distribution.
+        t : float
+            Time in [0, 1]: 0 is the base, 1 the end of the flow, and at 0.5 the particles are
+            about half way, in root mean square distance. `t_stop` plays no part.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            The rows at time t; a data frame after ``set_output``.
+        """
+        if not (isinstance(t, Real) and 0 <= t <= 1):
+            raise ValueError(f"t must be a number in [0, 1], from base to target; got {t!r}.")
+        rows = self._check_base_distribution(X)
+        return self._wrap(self._space.from_flow(self._flow.carry(rows, t)), X)
+
+    def staged_transform(self, X):
+        """Yield the rows as they move: after each step, up to `t_stop`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows of the base distribution.
+
+        Yields
+        ------
+        ndarray of shape (n_samples, n_features)
+            The rows after the next step; the last is what ``transform`` returns. Nothing at
+            ``t_stop=0``.
+        """
+        rows = self._check_base_distribution(X)
+        for stage in self._flow.stages(rows, self.t_stop):
+            yield self._wrap(self._space.from_flow(stage), X)
+
+    @available_if(_can_be_inverted)
+    def inverse_transform(self, X):
+        """Carry rows backwards, from `t_stop` to the base distribution.
+
+        Each step of the flow is inverted row by row, to rounding: coming back from where
+        ``transform`` led, a row of the base is met again, within 1e-8 standard deviations by
+        default. Errors grow with the number of steps. Only for an optimizer without memory: the
+        steps of AdaGrad depend on the path that a row came by, which the row does not tell.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows where ``transform`` ends.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            Rows that ``transform`` carries to X.
+
+        Warns
+        -----
+        UserWarning
+            When no base row leads to some of the rows.
+        """
+        rows = self._to_flow(X)
+        return self._space.from_flow(self._flow.carry_back(rows, self.t_stop))
+
+    def sample(self, n_samples=1, random_state=None):
+        """New rows: fresh draws of the base, carried through the flow up to `t_stop`.
+
+        Every row is an independent draw, with noise of its own at every step of the flow; the law
+        of a row does not depend on how many are drawn.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of rows.
+        random_state : int, RandomState instance or None, default=None
+            Pass an int for the same rows at every call; None gives new ones.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            The rows, in the dtype of the fitted data; a data frame after ``set_output``.
+        """
+        self._check_count(n_samples)
+        rng = check_random_state(random_state)
+        rows = self._source.draw(n_samples, rng).astype(self.particles_.dtype, copy=False)
+        samples = self._space.from_flow(self._flow.carry(rows, self.t_stop, rng))
+        return self._wrap(samples, samples)
+
+    def _check_base_distribution(self, X, stacklevel=3):
+        """Rows in flow space; warns of those where the flow was never at work."""
+        rows = self._to_flow(X)
+        distances = nearest(rows, self._flow.start, 1)[1]
+        outside = int((distances > self._reach).sum())
+        if outside:
+            warnings.warn(
+                f"{outside} of {len(rows)} rows lie far outside the base distribution that "
+                f"{type(self).__name__} was fitted with; the flow knows nothing there and moves "
+                "them blindly. transform carries rows of the base: pass X_base to fit if they "
+                "are meant to be one.",
+                UserWarning,
+                stacklevel=stacklevel,
+            )
+        return rows
+
+
+def _reach(start):
+    """Distance from the base rows beyond which a row is far outside them.
+
+    Twice the largest distance of a base row to its nearest neighbour among the others.
+    """
+    if len(start) == 1:
+        return np.inf
+    return 2 * nearest(start, start, 2)[1][:, 1].max()
