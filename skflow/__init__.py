@@ -6,11 +6,13 @@ from skflow._version import __version__
 
 if TYPE_CHECKING:
     from skflow import datasets, denoisers, metrics, optimizers, schedules, velocities
+    from skflow._generator import SDFlowGenerator
     from skflow._samplers import DiffusionSampler, MMDFlowSampler, SDFlowSampler, SVGDSampler
 
 __all__ = [
     "DiffusionSampler",
     "MMDFlowSampler",
+    "SDFlowGenerator",
     "SDFlowSampler",
     "SVGDSampler",
     "__version__",
@@ -25,6 +27,7 @@ __all__ = [
 _HOMES = {
     "DiffusionSampler": "skflow._samplers",
     "MMDFlowSampler": "skflow._samplers",
+    "SDFlowGenerator": "skflow._generator",
     "SDFlowSampler": "skflow._samplers",
     "SVGDSampler": "skflow._samplers",
 }

@@ -16,13 +16,14 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from skflow._estimators import plant_seeds
 from skflow._flow import ParticleFlow, times_of_steps
 from skflow._kernels import kernel_mean
-from skflow._sources import check_base_rows
+from skflow._sources import RowSource, check_base_rows, make_source
 from skflow._space import FlowSpace
 from skflow.schedules import BANDWIDTH_RULES, SCHEDULES
 
-__all__ = ["BaseFlow", "Progress", "Target"]
+__all__ = ["BaseFlow", "Progress", "Target", "mean_square"]
 
 _DTYPES = [np.float64, np.float32]
 
@@ -80,9 +81,9 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
 
     # --- fit ------------------------------------------------------------------------------------
 
-    def _validate(self, X, X_base, sample_weight):
+    def _validate(self, X, X_base, sample_weight, reset=True):
         """Validated arguments of `fit`: X, weights (or None) of the rows that have one, X_base."""
-        X = validate_data(self, X, dtype=_DTYPES, ensure_min_samples=2)
+        X = validate_data(self, X, dtype=_DTYPES, ensure_min_samples=2, reset=reset)
         X, weights = self._check_weights(X, sample_weight)
         if X_base is not None:
             _check_feature_names(self, X_base, reset=False)
@@ -116,6 +117,14 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
             )
         return X[used], weights[used]
 
+    def _make_source(self, target, X_base, rng):
+        """Where the flow starts."""
+        if X_base is not None:
+            return RowSource(target.space.to_flow(X_base))
+        if hasattr(self.base, "columns"):
+            _check_feature_names(self, self.base, reset=False)
+        return make_source(self.base, target.space, target.X, target.rows, target.weights, rng)
+
     def _make_flow(self, target, bandwidth, optimizer, rng):
         """Algorithm 1 with the parts that the parameters name."""
         schedule, noise_scale = self._resolve_schedule(), self._resolve_noise()
@@ -138,7 +147,7 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
             seed=int(rng.randint(np.iinfo(np.int32).max)),
         )
         # Last: a nonsensical schedule costs nothing.
-        seed_what_has_none(velocity, rng)
+        plant_seeds(velocity, rng)
         known = {"sigmas": flow.sigmas, "space": target.space}
         known = {name: known[name] for name in known if has_fit_parameter(velocity, name)}
         velocity.fit(target.rows, sample_weight=target.weights, **known)
@@ -310,14 +319,13 @@ class Progress:
             Returns the attributes that the estimator would have if fit ended here.
         """
         estimator = self._estimator
-        mean_square = float(np.square(velocity).sum(axis=1).mean())
-        self.history.append(mean_square)
+        self.history.append(mean_square(velocity))
         done, n_steps = len(self.history), estimator.n_steps
         every = max(1, n_steps // 10) if estimator.verbose == 1 else 1
         if estimator.verbose and done % every == 0:
             print(
                 f"[{type(estimator).__name__}] step {done} of {n_steps}, "
-                f"bandwidth {sigma:.3g}, rms velocity {np.sqrt(mean_square):.3g}"
+                f"bandwidth {sigma:.3g}, rms velocity {np.sqrt(self.history[-1]):.3g}"
             )
         stop = self._step.call_on_fit_task_end(
             estimator=estimator,
@@ -335,9 +343,6 @@ class Progress:
         )
 
 
-def seed_what_has_none(estimator, rng):
-    """Give every part of an estimator whose `random_state` is None a seed of its own."""
-    parameters = estimator.get_params() if hasattr(estimator, "get_params") else {}
-    for name in sorted(parameters):
-        if name.rpartition("__")[2] == "random_state" and parameters[name] is None:
-            estimator.set_params(**{name: int(rng.randint(np.iinfo(np.int32).max))})
+def mean_square(velocity):
+    """Mean squared length of the rows of a velocity."""
+    return float(np.square(velocity, dtype=np.float64).sum(axis=1).mean())

@@ -9,12 +9,11 @@ from sklearn.base import OneToOneFeatureMixin, _fit_context, clone
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import _check_feature_names
 
 from skflow._base import BaseFlow, Progress
 from skflow._kernels import nearest
 from skflow._recording import RecordedFlow
-from skflow._sources import RowSource, make_source
+from skflow._sources import RowSource
 from skflow.optimizers import OPTIMIZERS
 
 __all__ = ["BaseFlowSampler"]
@@ -149,13 +148,6 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
                 stacklevel=4,
             )
         return self
-
-    def _make_source(self, target, X_base, rng):
-        if X_base is not None:
-            return RowSource(target.space.to_flow(X_base))
-        if hasattr(self.base, "columns"):
-            _check_feature_names(self, self.base, reset=False)
-        return make_source(self.base, target.space, target.X, target.rows, target.weights, rng)
 
     def _record(self, target, start, source, bandwidth, rng, on_step):
         """Run the flow from the rows `start`, in flow space; `source` is where they come from."""

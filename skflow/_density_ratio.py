@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
+from skflow._estimators import plant_seeds
 from skflow._log_odds import check_differentiable, log_odds, log_odds_gradient
 
 __all__ = ["DensityRatio"]
@@ -161,7 +162,7 @@ class DensityRatio(BaseEstimator):
             classifier = deepcopy(learned.classifier)
         else:
             classifier = _default() if self.classifier is None else clone(self.classifier)
-            _plant_seeds(classifier, self.seed_)
+            plant_seeds(classifier, np.random.default_rng(self.seed_))
             learned = Learned(classifier, self.seed_, 0)
         if self.smooth:
             seed = [learned.seed, learned.times]
@@ -209,14 +210,6 @@ class DensityRatio(BaseEstimator):
 def _default():
     """The classifier that is used when none is given."""
     return make_pipeline(StandardScaler(), MLPClassifier((64, 64), max_iter=50))
-
-
-def _plant_seeds(classifier, seed):
-    """Give each part of a classifier that has no seed one."""
-    rng = np.random.default_rng(seed)
-    for name, value in sorted(classifier.get_params().items(), key=lambda item: item[0]):
-        if name.rpartition("__")[2] == "random_state" and value is None:
-            classifier.set_params(**{name: int(rng.integers(np.iinfo(np.int32).max))})
 
 
 def _smoothed(rows, weights, sigma, seed):

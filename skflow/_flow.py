@@ -149,7 +149,11 @@ class ParticleFlow:
         return float(np.abs(rows - self.X.mean(axis=0)).max())
 
     def step(self, state):
-        """State after one more step.
+        """State after one more step; see :meth:`move`."""
+        return self._learn(self.move(state))
+
+    def move(self, state):
+        """State after one more step, of which the velocity has not learned yet.
 
         Raises
         ------
@@ -174,7 +178,7 @@ class ParticleFlow:
         Y, memory = Y.copy(), memory.copy()
         Y[rows] = moved
         memory[rows] = new_memory
-        return self._learn(FlowState(k + 1, Y, memory, state.reach, sigma, v, state.learned))
+        return FlowState(k + 1, Y, memory, state.reach, sigma, v, state.learned)
 
     def field(self, state):
         """Velocity field of the step that follows a state, a function of rows.

@@ -7,9 +7,9 @@ from sklearn.base import clone
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.validation import has_fit_parameter
 
-from skflow._base import seed_what_has_none
 from skflow._base_sampler import BaseFlowSampler
 from skflow._diffusion import Gaussian, RecordedDiffusion
+from skflow._estimators import plant_seeds
 from skflow._sources import NormalSource
 from skflow._space import weighted_moments
 from skflow.denoisers import KernelDenoiser
@@ -636,7 +636,7 @@ class DiffusionSampler(BaseFlowSampler):
 
     def _fit_denoiser(self, rows, weights, sigmas, rng):
         denoiser = KernelDenoiser() if self.denoiser is None else clone(self.denoiser)
-        seed_what_has_none(denoiser, rng)
+        plant_seeds(denoiser, rng)
         known = {"sigmas": sigmas} if has_fit_parameter(denoiser, "sigmas") else {}
         return denoiser.fit(rows, sample_weight=weights, **known)
 

@@ -11,7 +11,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from skflow._space import symmetric_root, weighted_moments
 
-__all__ = ["make_source"]
+__all__ = ["LatentSource", "NormalSource", "RowSource", "check_base_rows", "make_source"]
 
 
 class NormalSource:
@@ -24,6 +24,30 @@ class NormalSource:
     def draw(self, n_samples, rng):
         """Fresh rows in flow space."""
         return self.mean_ + rng.standard_normal((n_samples, len(self.mean_))) @ self.root_
+
+
+class LatentSource:
+    """Draws of a standard Gaussian, with an image each: a Gaussian row like those of the target.
+
+    The image has the covariance of the target in as many principal directions as there are draws.
+    """
+
+    def __init__(self, flow_X, weights, n_latent):
+        self.n_latent = n_latent
+        self.mean_, covariance = weighted_moments(flow_X, weights)
+        values, vectors = np.linalg.eigh(covariance)
+        n_used = min(n_latent, len(values))
+        axes = vectors[:, ::-1] * np.sqrt(np.maximum(values[::-1], 0.0))
+        self.axes_ = np.zeros((n_latent, len(values)))
+        self.axes_[:n_used] = axes[:, :n_used].T
+
+    def draw(self, n_samples, rng):
+        """Fresh draws."""
+        return rng.standard_normal((n_samples, self.n_latent))
+
+    def image(self, latents):
+        """Rows in flow space."""
+        return self.mean_ + latents @ self.axes_
 
 
 class RowSource:

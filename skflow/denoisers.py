@@ -5,16 +5,15 @@ from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import BaseEstimator, _fit_context, clone, is_regressor
+from sklearn.base import BaseEstimator, _fit_context, clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.multioutput import MultiOutputRegressor
 from sklearn.neural_network import MLPRegressor
-from sklearn.pipeline import Pipeline
-from sklearn.utils import check_random_state, get_tags
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
+from skflow._estimators import check_regressor, fit_columns, learn_on, plant_seeds
 from skflow._kernels import kernel_mean
 
 __all__ = ["KernelDenoiser", "RegressorDenoiser"]
@@ -208,7 +207,7 @@ class RegressorDenoiser(BaseEstimator):
             If X has NaN, infinite or non-numeric entries; if the weights are negative or all zero;
             if a noise level is not a positive number; if `regressor` is not a regressor.
         """
-        _check_regressor(self.regressor)
+        check_regressor(self.regressor)
         X = validate_data(self, X, dtype=_DTYPES)
         rows = _Rows(X, sample_weight)
         if sigmas is not None:
@@ -228,8 +227,8 @@ class RegressorDenoiser(BaseEstimator):
         if self.regressor is None:
             self.regressor_ = _train_network(draw, X.shape[1], self._rng)
         else:
-            regressor = _seed(clone(self.regressor), self._rng)
-            self.regressor_ = _fit_columns(regressor, *draw())
+            regressor = plant_seeds(clone(self.regressor), self._rng)
+            self.regressor_ = fit_columns(regressor, *draw())
         return self
 
     @_fit_context(prefer_skip_nested_validation=False)
@@ -269,7 +268,11 @@ class RegressorDenoiser(BaseEstimator):
             # The low rate at which `fit` ended would lag behind the rows.
             _pass_network(self.regressor_, partial(self._draw, rows, 1), 1e-3, self.n_passes)
         else:
-            self._learn_on(rows)
+
+            def draw(n_passes):
+                return self._draw(rows, 1 if n_passes else self.n_draws)
+
+            self.regressor_ = learn_on(self.regressor_, draw, self.n_passes)
         return self
 
     def denoise(self, Z, sigma):
@@ -301,19 +304,6 @@ class RegressorDenoiser(BaseEstimator):
         # With a spread of zero the mean is the only answer, whatever the regressor says.
         clean = (self._unit * noisy + sigma * across) / length * self.sigma_data_
         return (self.mean_ + clean).astype(Z.dtype, copy=False)
-
-    def _learn_on(self, rows):
-        way = _way_on(self.regressor_)
-        if way == "partial_fit":
-            for _ in range(self.n_passes):
-                features, targets = self._draw(rows, 1)
-                self.regressor_.partial_fit(features, targets)
-        elif way == "warm_start":
-            _last_step(self.regressor_).set_params(warm_start=True)
-            self.regressor_.fit(*self._draw(rows, self.n_draws))
-        else:
-            regressor = clone(self.regressor_)
-            self.regressor_ = _fit_columns(regressor, *self._draw(rows, self.n_draws))
 
     def _keep(self, rows, levels):
         self.mean_, self.sigma_data_, self._unit = rows.mean, rows.sigma_data, rows.unit
@@ -374,62 +364,6 @@ def _level_range(levels, name, *, margin=1.0, n_levels=None):
     return float(levels.min() / margin), float(levels.max() * margin)
 
 
-def _check_regressor(regressor):
-    if regressor is None:
-        return
-    if isinstance(regressor, type):
-        raise ValueError(f"regressor is the class {regressor.__name__}: pass an instance of it.")
-    if not is_regressor(regressor):
-        raise ValueError(
-            f"regressor must be a regressor: {type(regressor).__name__} is none, and does not "
-            "predict numbers. Pass e.g. sklearn.neural_network.MLPRegressor()."
-        )
-
-
-def _seed(regressor, rng):
-    """Give a seed to whatever in the regressor has none."""
-    parameters = regressor.get_params()
-    names = [name for name in sorted(parameters) if _word(name) == "random_state"]
-    unseeded = [name for name in names if parameters[name] is None]
-    seeds = rng.integers(np.iinfo(np.int32).max, size=len(unseeded)).tolist()
-    return regressor.set_params(**dict(zip(unseeded, seeds, strict=True)))
-
-
-def _word(name):
-    return name.rpartition("__")[2]
-
-
-def _last_step(regressor):
-    return regressor.steps[-1][1] if isinstance(regressor, Pipeline) else regressor
-
-
-def _fit_columns(regressor, features, targets):
-    """The regressor, fitted; one for each column if it cannot take several."""
-    if targets.ndim == 1 or get_tags(regressor).target_tags.multi_output:
-        return regressor.fit(features, targets)
-    # The tag is not to be trusted: MLPRegressor takes several columns and says that it does not.
-    try:
-        return regressor.fit(features, targets)
-    except ValueError:
-        return MultiOutputRegressor(regressor).fit(features, targets)
-
-
-def _way_on(regressor):
-    """How a fitted regressor can go on learning, or None."""
-    parameters = [(_word(name), value) for name, value in regressor.get_params().items()]
-    if any(name == "early_stopping" and value is True for name, value in parameters):
-        return None
-    # MLPRegressor has a partial_fit with this solver too, but it is a whole fit.
-    whole = any(name == "solver" and str(value) == "lbfgs" for name, value in parameters)
-    if hasattr(regressor, "partial_fit") and not whole:
-        return "partial_fit"
-    # Of an ensemble with all its members, a warm start fits none: only coefficients can go on.
-    last = _last_step(regressor)
-    if "warm_start" in last.get_params() and (hasattr(last, "coefs_") or hasattr(last, "coef_")):
-        return "warm_start"
-    return None
-
-
 def _train_network(draw, n_features, rng):
     """The regressor that None stands for.
 
@@ -440,7 +374,7 @@ def _train_network(draw, n_features, rng):
     # through every layer.
     layers = (128, 128, 128) if n_features <= 32 else (256, 256)
     network = MLPRegressor(hidden_layer_sizes=layers, max_iter=1, warm_start=True)
-    _seed(network, rng)
+    plant_seeds(network, rng)
     for rate in (3e-3, 1e-3, 3e-4):
         _pass_network(network, draw, rate, n_passes=7)
     return network

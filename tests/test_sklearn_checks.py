@@ -6,10 +6,17 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
 from sklearn.datasets import load_iris
+from sklearn.kernel_ridge import KernelRidge
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
 
-from skflow import DiffusionSampler, MMDFlowSampler, SDFlowSampler, SVGDSampler
+from skflow import (
+    DiffusionSampler,
+    MMDFlowSampler,
+    SDFlowGenerator,
+    SDFlowSampler,
+    SVGDSampler,
+)
 
 
 class WideAndBeside(BaseEstimator):
@@ -57,6 +64,14 @@ class MovingDiffusionSampler(Moving, DiffusionSampler):
     pass
 
 
+class MovingGenerator(Moving, SDFlowGenerator):
+    pass
+
+
+def generator(regressor=None, estimator=SDFlowGenerator, n_steps=20, **params):
+    return estimator(regressor, batch_size=100, n_steps=n_steps, **params)
+
+
 def small(sampler=SDFlowSampler, **params):
     return sampler(n_particles=100, n_steps=20, **params)
 
@@ -64,13 +79,16 @@ def small(sampler=SDFlowSampler, **params):
 MOVING = {
     "moving": small(MovingSampler, step_size=0.3),
     "moving-mini-batches": small(MovingSampler, noise_scale=0, batch_size=50, step_size=0.8),
-    "moving-MMD": small(MovingMMDFlowSampler, bandwidth=5.0, step_size=3.0),
+    "moving-MMD": small(MovingMMDFlowSampler, bandwidth=10.0),
     "moving-SVGD": small(MovingSVGDSampler, step_size=0.5),
     "moving-diffusion": small(MovingDiffusionSampler),
+    "moving-generator": generator(estimator=MovingGenerator, n_steps=60, step_size=0.8),
 }
 CONFIGURATIONS = {
     "noise-free": small(noise_scale=0),
     "mini-batches": small(covariance_type="spherical", batch_size=32),
+    "generator": generator(),
+    "generator-without-partial-fit": generator(KernelRidge(alpha=0.1, kernel="rbf")),
     **MOVING,
 }
 PLAIN = [SDFlowSampler(), MMDFlowSampler(), SVGDSampler(), DiffusionSampler()]

@@ -1,0 +1,512 @@
+"""SDFlowGenerator: Algorithm 2, a regressor that learns to make in one step where a flow leads."""
+
+import warnings
+from copy import deepcopy
+from numbers import Integral
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.base import OneToOneFeatureMixin, _fit_context, clone
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.neural_network import MLPRegressor
+from sklearn.utils import check_array, check_random_state
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+from threadpoolctl import threadpool_limits
+
+from skflow._base import BaseFlow, Progress, Target, mean_square
+from skflow._estimators import check_regressor, fit_columns, learn_on, plant_seeds, way_on
+from skflow._sources import LatentSource, RowSource
+from skflow.optimizers import SGD
+from skflow.velocities import ScoreDifference
+
+__all__ = ["SDFlowGenerator"]
+
+# Flow steps between two fits of a regressor that cannot learn on.
+_STEPS_PER_FIT = 10
+
+
+def _can_learn_on(generator):
+    return generator.regressor is None or hasattr(generator.regressor, "partial_fit")
+
+
+class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
+    """Train a one-step generator by the score-difference flow, without an adversary.
+
+    A regressor g maps inputs to rows. In every step of the training its output is moved a little
+    along the flow towards the target, and g is fitted to where it was moved (Algorithm 2). Once
+    trained, it makes a new row by one evaluation: ``sample(n)`` costs a `predict`.
+
+    The inputs are rows of the base distribution, as for :class:`SDFlowSampler`, so that g is the
+    map that a flow takes many steps for, ``transform`` carries rows of the base, and
+    ``fit(X_target, X_base=X_source)`` learns to carry one data set onto another. Or they are
+    draws of a Gaussian of any width, by `n_latent`.
+
+    Parameters
+    ----------
+    regressor : regressor, default=None
+        The generator g: any regressor of scikit-learn; one for a single target column is fitted
+        once for each column. If it has ``partial_fit`` it learns on in every step. Otherwise, as
+        an ensemble of trees, it is fitted anew every few steps. None is a neural network,
+        ``MLPRegressor`` with two hidden layers of 128.
+    bandwidth : float or {"auto", "paper", "liu-wang", "scott", "silverman"}, default="auto"
+        Standard deviation of the smoothing kernel, in the units of the flow space: with
+        ``covariance_type="diag"``, in standard deviations of each column. The larger it is, the
+        smoother and the less detailed the result. A name is a rule (D are distances between pairs
+        of rows in flow space):
+
+        - "auto": ``sigma^2 = median(D^2) / 4`` over the target;
+        - "paper": ``2 median(D^2) / log(n + 1)`` over n rows of the base (footnote 14);
+        - "liu-wang": the same with 0.5 in place of 2, as in the published code of SVGD;
+        - "scott", "silverman": the rules of thumb of kernel density estimation.
+    schedule : {"constant", "cosine", "geometric", "linear"} or callable, default="constant"
+        How the bandwidth changes along the training: ``schedule(t)`` for t in [0, 1] is multiplied
+        by `bandwidth`. Names other than "constant" run from 4 down to 1; see
+        :mod:`skflow.schedules` for others.
+    step_size : float or callable, default=0.5
+        eta of Algorithm 2, or a function eta(t) of the time in [0, 1].
+    n_steps : int, default=500
+        Number of steps of the flow.
+    noise_scale : float or callable, default=1.0
+        Standard deviation of the noise that is added to the generated rows at every step. A number
+        is in bandwidths of the step: 1 as in the paper, 0 for none. A function ``noise_scale(t)``
+        of the time in [0, 1] is a noise level of its own, in units of `bandwidth`, as `schedule`.
+    base : {"normal"}, array-like or object with ``sample`` or ``rvs``, default="normal"
+        Where the inputs come from if `fit` gets no `X_base`: a Gaussian with the mean and
+        covariance of the target; given rows; or anything that can be sampled, in units of the
+        data. An estimator is cloned and fitted on the target first; wrap it in
+        ``sklearn.frozen.FrozenEstimator`` to use it as it is.
+    n_latent : int, default=None
+        Width of the inputs, if these are to be draws of a standard Gaussian instead of rows of the
+        base.
+    init : {"base", "random"}, default="base"
+        Where the training starts. "base" fits the regressor first to return the base: its inputs
+        themselves, or with `n_latent` their image among the first principal components of the
+        target. "random" starts from whatever the regressor returns before it has learned; one
+        that cannot say is shown the base once.
+    batch_size : int, default=1000
+        Number of rows generated in each step, and most target rows that take part in it.
+    covariance_type : {"spherical", "diag", "full"}, default="diag"
+        The kernel's shape: the same width in all directions, in the units of the data
+        ("spherical", as in the paper), in proportion to each column's standard deviation
+        ("diag"), or to the target's covariance ("full", whitened).
+    velocity : velocity, default=None
+        What moves the generated rows, by default :class:`~skflow.velocities.ScoreDifference`;
+        with :class:`~skflow.velocities.DensityRatio` this is a GAN whose generator is trained
+        without propagating through its discriminator.
+    warm_start : bool, default=False
+        Whether `fit` goes on with the regressor of the last `fit`, in its flow space.
+    random_state : int, RandomState instance or None, default=None
+        Seed of `fit`: inputs, noise, mini-batches, and the regressor if it has none of its own.
+        `sample` has a seed of its own.
+    verbose : int or bool, default=0
+        1 prints progress ten times, more prints every step.
+
+    Attributes
+    ----------
+    regressor_ : regressor
+        The trained generator, from inputs to rows of the flow space.
+    particles_ : ndarray of shape (n_particles, n_features)
+        Generated rows, in units of the data. If `X_base` was given, row i is made of its row i.
+    bandwidth_ : float
+        The bandwidth that was used, before the schedule.
+    n_steps_ : int
+        Number of steps taken by the last `fit` and the calls of `partial_fit` after it.
+    history_ : ndarray of shape (n_steps_,)
+        Mean squared velocity of the generated rows at each step, in flow space: where it is small
+        compared to its start the generator has arrived, as far as this bandwidth can tell.
+    n_features_in_ : int
+        Number of columns.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Column names, if `X` had any that are strings.
+
+    See Also
+    --------
+    SDFlowSampler : Moves particles instead of training a generator; nothing to train, but
+        slower to sample, and it can be inverted and stopped half way.
+
+    Notes
+    -----
+    A step costs ``batch_size * (n_samples + batch_size)`` kernel evaluations and one pass of the
+    regressor over `batch_size` rows.
+
+    A regressor that averages, as most do, cannot make more detail than it has capacity for, and
+    its samples are further from the training rows than those of a sampler with the same bandwidth.
+
+    References
+    ----------
+    .. [1] Romann M. Weber, "The Score-Difference Flow for Implicit Generative Modeling",
+       Transactions on Machine Learning Research, 2023, Algorithm 2 and sections 5.1 and 6.2.
+       arXiv:2304.12906.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from skflow import SDFlowGenerator
+    >>> X, y = load_wine(return_X_y=True)
+    >>> generator = SDFlowGenerator(n_steps=50, random_state=0).fit(X)
+    >>> generator.sample(5, random_state=0).shape
+    (5, 13)
+    """
+
+    _parameter_constraints: dict = {
+        **BaseFlow._parameter_constraints,
+        "regressor": [HasMethods(["fit", "predict", "get_params"]), None],
+        "n_latent": [Interval(Integral, 1, None, closed="left"), None],
+        "init": [StrOptions({"base", "random"})],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "warm_start": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        regressor=None,
+        *,
+        bandwidth="auto",
+        schedule="constant",
+        step_size=0.5,
+        n_steps=500,
+        noise_scale=1.0,
+        base="normal",
+        n_latent=None,
+        init="base",
+        batch_size=1000,
+        covariance_type="diag",
+        velocity=None,
+        warm_start=False,
+        random_state=None,
+        verbose=0,
+    ):
+        self.regressor = regressor
+        self.bandwidth = bandwidth
+        self.schedule = schedule
+        self.step_size = step_size
+        self.n_steps = n_steps
+        self.noise_scale = noise_scale
+        self.base = base
+        self.n_latent = n_latent
+        self.init = init
+        self.batch_size = batch_size
+        self.covariance_type = covariance_type
+        self.velocity = velocity
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _default_velocity(self):
+        return ScoreDifference()
+
+    # --- fit ------------------------------------------------------------------------------------
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None, *, X_base=None, sample_weight=None):
+        """Train the generator by Algorithm 2.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The target: rows of the distribution to generate. At least two different rows.
+        y : Ignored
+            Present for API consistency.
+        X_base : array-like of shape (n_base, n_features), default=None
+            Rows of the distribution of the inputs. By default it is what `base` or `n_latent` say.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows of X; an integer weight equals that many copies.
+
+        Returns
+        -------
+        self : object
+            The fitted generator.
+
+        Raises
+        ------
+        ValueError
+            If X or X_base has NaN, infinite or non-numeric entries, differ in width, or have too
+            few rows; if the weights are negative or all zero; if all rows of X are the same; if
+            `covariance_type` is "full" and the covariance of X is singular; if `regressor` is no
+            regressor; if `n_latent` comes with a base.
+        FloatingPointError
+            If the flow diverges: the step size is too large for the bandwidth.
+        """
+        data, metadata = (X, y), {"X_base": X_base, "sample_weight": sample_weight}
+        goes_on = self.warm_start and hasattr(self, "regressor_")
+        X, weights, X_base = self._validate(X, X_base, sample_weight, reset=not goes_on)
+        rng = check_random_state(self.random_state)
+        setup = (
+            self._resume(X, weights, X_base) if goes_on else self._begin(X, weights, X_base, rng)
+        )
+        setup = setup._replace(bandwidth=self._resolve_bandwidth(setup.target, setup.start))
+        progress = Progress(self, *data, **metadata)
+        training = _Training(self, setup, rng)
+
+        def on_step(velocity, sigma):
+            return progress.step(velocity, sigma, training.fitted)
+
+        for k in range(0, self.n_steps, training.steps_per_fit):
+            if training.round(k, on_step):
+                break
+        vars(self).update(training.fitted())
+        self.history_ = np.array(progress.history)
+        progress.end()
+        return self
+
+    @available_if(_can_learn_on)
+    @_fit_context(prefer_skip_nested_validation=False)
+    def partial_fit(self, X, y=None, *, X_base=None, sample_weight=None):
+        """One step of Algorithm 2 on some target rows, as they come in.
+
+        The first call sets up flow space, bandwidth and inputs by its rows: give it enough of
+        them. Schedules are followed for `n_steps` calls and then stay at their end.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Target rows.
+        y : Ignored
+            Present for API consistency.
+        X_base : array-like of shape (n_base, n_features), default=None
+            Rows of the distribution of the inputs, in this call and later ones.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows of X.
+
+        Returns
+        -------
+        self : object
+            The generator.
+        """
+        goes_on = hasattr(self, "regressor_")
+        X, weights, X_base = self._validate(X, X_base, sample_weight, reset=not goes_on)
+        if goes_on:
+            rng, setup = self._rng, self._resume(X, weights, X_base)
+        else:
+            rng = check_random_state(self.random_state)
+            setup = self._begin(X, weights, X_base, rng)
+            setup = setup._replace(bandwidth=self._resolve_bandwidth(setup.target, setup.start))
+            self._learned, self.n_steps_, self.history_ = None, 0, []
+        training = _Training(self, setup, rng, self._learned)
+        training.steps_per_fit = 1
+        history = list(self.history_)
+        k = min(self.n_steps_, self.n_steps - 1)
+        training.round(k, lambda velocity, sigma: history.append(mean_square(velocity)))
+        vars(self).update(training.fitted(), n_steps_=len(history), history_=np.array(history))
+        return self
+
+    def _validate(self, X, X_base, sample_weight, reset=True):
+        validated = super()._validate(X, X_base, sample_weight, reset=reset)
+        check_regressor(self.regressor)
+        has_base = X_base is not None or not isinstance(self.base, str)
+        if self.n_latent is not None and has_base:
+            raise ValueError(
+                f"n_latent={self.n_latent} asks for Gaussian inputs, and "
+                f"{'X_base' if X_base is not None else 'base'} for rows as inputs: leave one out."
+            )
+        if self.init == "random" and not _can_learn_on(self):
+            raise ValueError(
+                f'init="random" needs a regressor with partial_fit, and {self.regressor!r} cannot '
+                'generate anything before it is fitted. Use init="base".'
+            )
+        return validated
+
+    def _begin(self, X, weights, X_base, rng):
+        """Everything that is settled before the first step."""
+        target = self._make_target(X, weights)
+        if self.n_latent is None:
+            source = self._make_source(target, X_base, rng)
+        else:
+            source = LatentSource(target.rows, weights, self.n_latent)
+        inputs = _some(source, self.batch_size, rng, X.dtype)
+        start = inputs
+        if self.n_latent is not None:
+            start = source.image(inputs).astype(X.dtype, copy=False)
+        regressor = self._first_regressor(inputs, start, rng)
+        return _Setup(target, source, inputs, start, regressor)
+
+    def _resume(self, X, weights, X_base):
+        """The same for a generator that goes on, with other target rows."""
+        target = Target(X, self._setup.target.space.to_flow(X), weights, self._setup.target.space)
+        setup = self._setup._replace(target=target, regressor=deepcopy(self.regressor_))
+        if X_base is not None:
+            rows = target.space.to_flow(X_base)
+            setup = setup._replace(source=RowSource(rows), inputs=rows, start=rows)
+        return setup
+
+    def _first_regressor(self, inputs, start, rng):
+        regressor = _network() if self.regressor is None else clone(self.regressor)
+        plant_seeds(regressor, rng)
+        if self.init == "random":
+            try:
+                regressor.predict(inputs)
+            except NotFittedError:
+                regressor.partial_fit(inputs, _targets(start))
+            return regressor
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # it is only the start
+            return fit_columns(regressor, inputs, _targets(start))
+
+    def _cloud(self):
+        return self._rows, self._sigma
+
+    # --- generating -----------------------------------------------------------------------------
+
+    def transform(self, X):
+        """Generate a row from each input.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows of the base distribution; with `n_latent`, draws of a standard Gaussian of shape
+            (n_samples, n_latent).
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            The generated rows; a data frame after ``set_output``.
+        """
+        check_is_fitted(self)
+        if self._setup.n_latent is None:
+            return self._generate(self._to_flow(X))
+        X = check_array(X, dtype=self.particles_.dtype, input_name="X")
+        if X.shape[1] != self._setup.n_latent:
+            raise ValueError(
+                f"X has {X.shape[1]} columns, but this generator was fitted with "
+                f"n_latent={self._setup.n_latent}: transform takes draws of a standard Gaussian "
+                "of that width. sample(n) draws them itself."
+            )
+        return self._generate(X)
+
+    def sample(self, n_samples=1, random_state=None):
+        """New rows, generated from fresh inputs.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of rows.
+        random_state : int, RandomState instance or None, default=None
+            Pass an int for the same rows at every call; None gives new ones.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            The rows, in the dtype of the fitted data; a data frame after ``set_output``.
+        """
+        self._check_count(n_samples)
+        inputs = self._setup.source.draw(n_samples, check_random_state(random_state))
+        samples = self._generate(inputs.astype(self.particles_.dtype, copy=False))
+        return self._wrap(samples, samples)
+
+    def _generate(self, inputs):
+        return self._space.from_flow(_outputs(self.regressor_, inputs, self._rows))
+
+
+class _Setup(NamedTuple):
+    """What is settled before the first step."""
+
+    target: Target
+    source: object
+    inputs: np.ndarray  # those whose outputs are the particles
+    start: np.ndarray  # where they are on the base
+    regressor: object
+    bandwidth: float | None = None
+
+    @property
+    def n_latent(self):
+        return self.inputs.shape[1] if isinstance(self.source, LatentSource) else None
+
+
+class _Training:
+    """Algorithm 2 on its way: a flow, the regressor that follows it, and what its velocity learned.
+
+    Parameters
+    ----------
+    generator : SDFlowGenerator
+        Names the parts.
+    setup : _Setup
+        Where it starts.
+    rng : numpy.random.RandomState
+        Draws the inputs of each step.
+    learned : object, default=None
+        What the velocity had learned, if the training goes on.
+    """
+
+    def __init__(self, generator, setup, rng, learned=None):
+        self.setup, self.rng, self.learned = setup, rng, learned
+        self.regressor = setup.regressor
+        self.n_rows = generator.batch_size
+        self.flow = generator._make_flow(setup.target, setup.bandwidth, SGD(), rng)
+        self.steps_per_fit = 1 if way_on(self.regressor) == "partial_fit" else _STEPS_PER_FIT
+        # The network's batches are too small to gain from threads, and lose much on busy cores.
+        self.n_threads = 1 if generator.regressor is None else None
+        self.sigma, self.n_done = self.flow.sigmas[0], 0
+
+    def round(self, k, on_step):
+        """Generate rows, move them from step k on, and show the regressor where they got to.
+
+        Parameters
+        ----------
+        k : int
+            Number of the step.
+        on_step : callable
+            Called with velocity and bandwidth after each step; returns whether to stop.
+
+        Returns
+        -------
+        bool
+            Whether to stop.
+        """
+        stop = False
+        with threadpool_limits(limits=self.n_threads, user_api="blas"):
+            inputs = _some(self.setup.source, self.n_rows, self.rng, self.setup.start.dtype)
+            y = _outputs(self.regressor, inputs, self.setup.start)
+            state = self.flow.init(y, step=k, learned=self.learned)
+            last = min(k + self.steps_per_fit, self.flow.n_steps)
+            while state.step < last and not stop:
+                # The velocity learns of rows that it will move, not of those that are left behind.
+                take = self.flow.step if state.step < last - 1 else self.flow.move
+                state = take(state)
+                stop = on_step(state.velocity, state.sigma)
+                self.sigma = state.sigma
+                self.n_done += 1
+            self.learned = state.learned
+            targets = _targets(state.particles)
+            self.regressor = learn_on(self.regressor, lambda _: (inputs, targets))
+        return stop
+
+    def fitted(self):
+        """Attributes of the generator if the training ended here."""
+        rows = _outputs(self.regressor, self.setup.inputs, self.setup.start)
+        return {
+            "regressor_": self.regressor,
+            "particles_": self.setup.target.space.from_flow(rows),
+            "bandwidth_": self.setup.bandwidth,
+            "n_steps_": self.n_done,
+            "_space": self.setup.target.space,
+            "_setup": self.setup._replace(regressor=None),
+            "_rows": rows,
+            "_sigma": self.sigma,
+            "_learned": self.learned,
+            "_rng": self.rng,
+        }
+
+
+def _network():
+    """The regressor that None stands for."""
+    return MLPRegressor(hidden_layer_sizes=(128, 128), max_iter=50)
+
+
+def _some(source, n_rows, rng, dtype):
+    """Inputs of a step; given rows all take part if they are not too many."""
+    if isinstance(source, RowSource) and len(source.rows_) <= n_rows:
+        return source.rows_
+    return source.draw(n_rows, rng).astype(dtype, copy=False)
+
+
+def _outputs(regressor, inputs, like):
+    """Generated rows of the flow space, in the width and dtype of others."""
+    rows = np.reshape(regressor.predict(inputs), (len(inputs), like.shape[1]))
+    return rows.astype(like.dtype, copy=False)
+
+
+def _targets(rows):
+    """Rows as a regressor takes them: a single column is a vector."""
+    return rows[:, 0] if rows.shape[1] == 1 else rows
