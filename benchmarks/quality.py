@@ -68,9 +68,13 @@ def judge(sampler, X, seed):
     train, heldout = train_test_split(X, test_size=0.5, random_state=seed)
     size = min(len(train), len(heldout))
     train, heldout = train[:size], heldout[:size]
+    return figures(sampler(train, size, seed), train, heldout, seed)
+
+
+def figures(samples, train, heldout, seed):
+    """The four figures, in standard deviations of the training rows."""
     scale = StandardScaler().fit(train).transform
-    samples = scale(sampler(train, size, seed))
-    train, heldout = scale(train), scale(heldout)
+    samples, train, heldout = scale(samples), scale(train), scale(heldout)
     return [
         classifier_two_sample_auc(samples, heldout, random_state=seed),
         energy_distance(samples, heldout),
@@ -84,9 +88,9 @@ def run(datasets, n_splits, samplers=SAMPLERS):
     for dataset in datasets:
         X = DATASETS[dataset]().data
         for name, sampler in samplers.items():
-            figures = np.array([judge(sampler, X, seed) for seed in range(n_splits)])
-            means = figures.mean(axis=0)
-            errors = figures.std(axis=0, ddof=1) / np.sqrt(n_splits) if n_splits > 1 else 0 * means
+            judged = np.array([judge(sampler, X, seed) for seed in range(n_splits)])
+            means = judged.mean(axis=0)
+            errors = judged.std(axis=0, ddof=1) / np.sqrt(n_splits) if n_splits > 1 else 0 * means
             yield dataset, name, means, errors
 
 

@@ -23,11 +23,11 @@ def machine():
     )
 
 
-def table(header, rows, digits=3):
-    """A Markdown table; floats are rounded."""
+def table(header, rows, digits=3, rule=True):
+    """A Markdown table; floats are rounded. Without a rule, lines to go on one with."""
 
     def cell(value):
         return f"{value:.{digits}f}" if isinstance(value, float) else str(value)
 
-    lines = [header, ["---"] * len(header), *rows]
+    lines = [header, *([["---"] * len(header)] if rule else []), *rows]
     return "\n".join("| " + " | ".join(cell(value) for value in line) + " |" for line in lines)

@@ -320,11 +320,13 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         if self.n_latent is not None:
             start = source.image(inputs).astype(X.dtype, copy=False)
         regressor = self._first_regressor(inputs, start, rng)
-        return _Setup(target, source, inputs, start, regressor)
+        constant = np.ptp(target.rows, axis=0) == 0
+        fixed = np.where(constant, target.rows[0], np.nan)
+        return _Setup(target, source, inputs, start, fixed, regressor)
 
     def _resume(self, X, weights, X_base):
         """The same for a generator that goes on, with other target rows."""
-        target = Target(X, self._setup.target.space.to_flow(X), weights, self._setup.target.space)
+        target = Target(X, self._space.to_flow(X), weights, self._space)
         setup = self._setup._replace(target=target, regressor=deepcopy(self.regressor_))
         if X_base is not None:
             rows = target.space.to_flow(X_base)
@@ -396,7 +398,7 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         return self._wrap(samples, samples)
 
     def _generate(self, inputs):
-        return self._space.from_flow(_outputs(self.regressor_, inputs, self._rows))
+        return self._space.from_flow(self._setup.outputs(self.regressor_, inputs))
 
 
 class _Setup(NamedTuple):
@@ -406,12 +408,19 @@ class _Setup(NamedTuple):
     source: object
     inputs: np.ndarray  # those whose outputs are the particles
     start: np.ndarray  # where they are on the base
+    fixed: np.ndarray  # the columns that are constant in the target; NaN in others
     regressor: object
     bandwidth: float | None = None
 
     @property
     def n_latent(self):
         return self.inputs.shape[1] if isinstance(self.source, LatentSource) else None
+
+    def outputs(self, regressor, inputs):
+        """What a regressor generates, in flow space."""
+        rows = np.reshape(regressor.predict(inputs), (len(inputs), len(self.fixed)))
+        rows = np.where(np.isnan(self.fixed), rows, self.fixed)
+        return rows.astype(self.start.dtype, copy=False)
 
 
 class _Training:
@@ -457,7 +466,7 @@ class _Training:
         stop = False
         with threadpool_limits(limits=self.n_threads, user_api="blas"):
             inputs = _some(self.setup.source, self.n_rows, self.rng, self.setup.start.dtype)
-            y = _outputs(self.regressor, inputs, self.setup.start)
+            y = self.setup.outputs(self.regressor, inputs)
             state = self.flow.init(y, step=k, learned=self.learned)
             last = min(k + self.steps_per_fit, self.flow.n_steps)
             while state.step < last and not stop:
@@ -474,14 +483,16 @@ class _Training:
 
     def fitted(self):
         """Attributes of the generator if the training ended here."""
-        rows = _outputs(self.regressor, self.setup.inputs, self.setup.start)
+        setup = self.setup
+        rows = setup.outputs(self.regressor, setup.inputs)
         return {
             "regressor_": self.regressor,
-            "particles_": self.setup.target.space.from_flow(rows),
-            "bandwidth_": self.setup.bandwidth,
+            "particles_": setup.target.space.from_flow(rows),
+            "bandwidth_": setup.bandwidth,
             "n_steps_": self.n_done,
-            "_space": self.setup.target.space,
-            "_setup": self.setup._replace(regressor=None),
+            "_space": setup.target.space,
+            # The target rows need not be kept.
+            "_setup": setup._replace(target=None, regressor=None),
             "_rows": rows,
             "_sigma": self.sigma,
             "_learned": self.learned,
@@ -499,12 +510,6 @@ def _some(source, n_rows, rng, dtype):
     if isinstance(source, RowSource) and len(source.rows_) <= n_rows:
         return source.rows_
     return source.draw(n_rows, rng).astype(dtype, copy=False)
-
-
-def _outputs(regressor, inputs, like):
-    """Generated rows of the flow space, in the width and dtype of others."""
-    rows = np.reshape(regressor.predict(inputs), (len(inputs), like.shape[1]))
-    return rows.astype(like.dtype, copy=False)
 
 
 def _targets(rows):
