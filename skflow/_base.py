@@ -281,10 +281,8 @@ class Progress:
     ----------
     estimator : BaseFlow
         What is being fitted.
-    X, y : array-like
-        The arguments of `fit`, for the callbacks.
-    **metadata : object
-        Further arguments of `fit`.
+    X, y, sample_weight : array-like
+        The arguments of `fit` that callbacks score by; `X_base` is none of a scorer's.
 
     Attributes
     ----------
@@ -292,11 +290,11 @@ class Progress:
         Mean squared velocity of each step.
     """
 
-    def __init__(self, estimator, X, y, **metadata):
+    def __init__(self, estimator, X, y, sample_weight):
         self.history = []
         self._estimator = estimator
-        metadata = {name: value for name, value in metadata.items() if value is not None}
-        self._data = {"X": X, "y": y, "metadata": metadata or None}
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        self._data = {"X": X, "y": y, "metadata": metadata}
         self._fit = estimator._init_callback_context(max_subtasks=estimator.n_steps)
         self._fit.call_on_fit_task_begin(estimator=estimator, **self._data)
         self._step = None

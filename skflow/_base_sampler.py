@@ -108,7 +108,7 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         FloatingPointError
             If the flow diverges: the step size is too large for the bandwidth.
         """
-        data, metadata = (X, y), {"X_base": X_base, "sample_weight": sample_weight}
+        data = X, y, sample_weight
         X, weights, X_base = self._validate(X, X_base, sample_weight)
         rng = check_random_state(self.random_state)
         target = self._make_target(X, weights)
@@ -130,7 +130,7 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
                 "_reach": _reach(start),
             }
 
-        progress = Progress(self, *data, **metadata)
+        progress = Progress(self, *data)
 
         def on_step(recorded):
             state = recorded.last

@@ -251,8 +251,13 @@ class RecordedDiffusion:
                 "The reverse process of a diffusion can be inverted from its end only: use "
                 f"t_stop=1.0, got {stop!r}."
             )
+        if self.n_steps < len(self.sigmas) - 1:
+            raise ValueError(
+                "The reverse process of a diffusion can be inverted from its end only, and this "
+                f"one was stopped after {self.n_steps} of {len(self.sigmas) - 1} steps."
+            )
         z, solved = rows.astype(np.float64), np.ones(len(rows), dtype=bool)
-        levels = list(zip(self.sigmas, self.sigmas[1:], strict=False))[: self.n_steps]
+        levels = list(zip(self.sigmas, self.sigmas[1:], strict=False))
         for high, low in reversed(levels):
 
             def forward(z, high=high, low=low):

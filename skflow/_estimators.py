@@ -2,11 +2,19 @@
 
 import numpy as np
 from sklearn.base import clone, is_regressor
-from sklearn.multioutput import MultiOutputRegressor
+from sklearn.multioutput import MultiOutputRegressor, RegressorChain
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 
-__all__ = ["check_regressor", "fit_columns", "learn_on", "plant_seeds", "way_on"]
+__all__ = [
+    "check_regressor",
+    "fit_columns",
+    "learn_on",
+    "plant_seeds",
+    "shaped",
+    "show_once",
+    "way_on",
+]
 
 
 def plant_seeds(estimator, rng):
@@ -23,6 +31,7 @@ def plant_seeds(estimator, rng):
 
 
 def check_regressor(regressor):
+    """Raise a ValueError unless it is None or an instance of a regressor."""
     if regressor is None:
         return
     if isinstance(regressor, type):
@@ -43,14 +52,44 @@ def _last_step(regressor):
 
 
 def fit_columns(regressor, features, targets):
-    """The regressor, fitted; one for each column if it cannot take several."""
-    if targets.ndim == 1 or get_tags(regressor).target_tags.multi_output:
-        return regressor.fit(features, targets)
+    """The regressor, fitted to all columns of the targets; one for each if it cannot take several.
+
+    Parameters
+    ----------
+    regressor : regressor
+        Not fitted yet.
+    features : ndarray of shape (n_samples, n_inputs)
+    targets : ndarray of shape (n_samples, n_columns)
+    """
+    if get_tags(regressor).target_tags.multi_output:
+        return regressor.fit(features, shaped(regressor, targets))
     # The tag is not to be trusted: MLPRegressor takes several columns and says that it does not.
     try:
-        return regressor.fit(features, targets)
+        return regressor.fit(features, shaped(regressor, targets))
     except ValueError:
+        if targets.shape[1] == 1:
+            raise
         return MultiOutputRegressor(regressor).fit(features, targets)
+
+
+def show_once(regressor, features, targets):
+    """The regressor after its first sight of some rows, in one pass if it learns by passes."""
+    if way_on(regressor) != "partial_fit":
+        return fit_columns(regressor, features, targets)
+    try:
+        regressor.partial_fit(features, shaped(regressor, targets))
+    except ValueError:
+        if targets.shape[1] == 1:
+            raise
+        regressor = MultiOutputRegressor(regressor)
+        regressor.partial_fit(features, targets)  # which returns None
+    return regressor
+
+
+def shaped(regressor, targets):
+    """Targets as a regressor takes them: a single column as a vector, but for those of many."""
+    takes_many = isinstance(_last_step(regressor), MultiOutputRegressor | RegressorChain)
+    return targets if takes_many or targets.shape[1] > 1 else targets[:, 0]
 
 
 def way_on(regressor):
@@ -85,9 +124,11 @@ def learn_on(regressor, draw, n_passes=1):
     way = way_on(regressor)
     if way == "partial_fit":
         for _ in range(n_passes):
-            regressor.partial_fit(*draw(n_passes))
+            features, targets = draw(n_passes)
+            regressor.partial_fit(features, shaped(regressor, targets))
         return regressor
+    features, targets = draw(None)
     if way == "warm_start":
         _last_step(regressor).set_params(warm_start=True)
-        return regressor.fit(*draw(None))
-    return fit_columns(clone(regressor), *draw(None))
+        return regressor.fit(features, shaped(regressor, targets))
+    return fit_columns(clone(regressor), features, targets)

@@ -139,9 +139,10 @@ class ParticleFlow:
         else:
             self.noises = [noise_scale * sigma for sigma in self.sigmas]
 
-    def init(self, Y, step=0, learned=None):
+    def init(self, Y, step=0, learned=None, reach=None):
         """State at the rows Y: the base, or any particles after some number of steps."""
-        reach = _DIVERGED * max(self._distance(Y), self._distance(self.X))
+        if reach is None:
+            reach = _DIVERGED * max(self._distance(Y), self._distance(self.X))
         return self._learn(FlowState(step, Y, self.optimizer.init(Y), reach, learned=learned))
 
     def _distance(self, rows):

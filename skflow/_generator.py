@@ -16,7 +16,14 @@ from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
 from skflow._base import BaseFlow, Progress, Target, mean_square
-from skflow._estimators import check_regressor, fit_columns, learn_on, plant_seeds, way_on
+from skflow._estimators import (
+    check_regressor,
+    fit_columns,
+    learn_on,
+    plant_seeds,
+    show_once,
+    way_on,
+)
 from skflow._sources import LatentSource, RowSource
 from skflow.optimizers import SGD
 from skflow.velocities import ScoreDifference
@@ -56,7 +63,7 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         smoother and the less detailed the result. A name is a rule (D are distances between pairs
         of rows in flow space):
 
-        - "auto": ``sigma^2 = median(D^2) / 4`` over the target;
+        - "auto": the median distance of a target row to its tenth nearest neighbour;
         - "paper": ``2 median(D^2) / log(n + 1)`` over n rows of the base (footnote 14);
         - "liu-wang": the same with 0.5 in place of 2, as in the published code of SVGD;
         - "scott", "silverman": the rules of thumb of kernel density estimation.
@@ -96,7 +103,7 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         with :class:`~skflow.velocities.DensityRatio` this is a GAN whose generator is trained
         without propagating through its discriminator.
     warm_start : bool, default=False
-        Whether `fit` goes on with the regressor of the last `fit`, in its flow space.
+        Whether `fit` goes on where the last `fit` ended: with its regressor, flow space and inputs.
     random_state : int, RandomState instance or None, default=None
         Seed of `fit`: inputs, noise, mini-batches, and the regressor if it has none of its own.
         `sample` has a seed of its own.
@@ -115,7 +122,8 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         Number of steps taken by the last `fit` and the calls of `partial_fit` after it.
     history_ : ndarray of shape (n_steps_,)
         Mean squared velocity of the generated rows at each step, in flow space: where it is small
-        compared to its start the generator has arrived, as far as this bandwidth can tell.
+        compared to its start the generator has arrived, as far as this bandwidth can tell. Between
+        two fits of a regressor without ``partial_fit`` it is that of the moved rows.
     n_features_in_ : int
         Number of columns.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -229,7 +237,7 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         FloatingPointError
             If the flow diverges: the step size is too large for the bandwidth.
         """
-        data, metadata = (X, y), {"X_base": X_base, "sample_weight": sample_weight}
+        data = X, y, sample_weight
         goes_on = self.warm_start and hasattr(self, "regressor_")
         X, weights, X_base = self._validate(X, X_base, sample_weight, reset=not goes_on)
         rng = check_random_state(self.random_state)
@@ -237,11 +245,11 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
             self._resume(X, weights, X_base) if goes_on else self._begin(X, weights, X_base, rng)
         )
         setup = setup._replace(bandwidth=self._resolve_bandwidth(setup.target, setup.start))
-        progress = Progress(self, *data, **metadata)
+        progress = Progress(self, *data)
         training = _Training(self, setup, rng)
 
         def on_step(velocity, sigma):
-            return progress.step(velocity, sigma, training.fitted)
+            return progress.step(velocity, sigma, training.fitted_copy)
 
         for k in range(0, self.n_steps, training.steps_per_fit):
             if training.round(k, on_step):
@@ -279,15 +287,15 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         X, weights, X_base = self._validate(X, X_base, sample_weight, reset=not goes_on)
         if goes_on:
             rng, setup = self._rng, self._resume(X, weights, X_base)
+            learned, history = self._learned, list(self.history_)
         else:
             rng = check_random_state(self.random_state)
             setup = self._begin(X, weights, X_base, rng)
             setup = setup._replace(bandwidth=self._resolve_bandwidth(setup.target, setup.start))
-            self._learned, self.n_steps_, self.history_ = None, 0, []
-        training = _Training(self, setup, rng, self._learned)
+            learned, history = None, []
+        training = _Training(self, setup, rng, learned)
         training.steps_per_fit = 1
-        history = list(self.history_)
-        k = min(self.n_steps_, self.n_steps - 1)
+        k = min(len(history), self.n_steps - 1)
         training.round(k, lambda velocity, sigma: history.append(mean_square(velocity)))
         vars(self).update(training.fitted(), n_steps_=len(history), history_=np.array(history))
         return self
@@ -315,19 +323,24 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
             source = self._make_source(target, X_base, rng)
         else:
             source = LatentSource(target.rows, weights, self.n_latent)
-        inputs = _some(source, self.batch_size, rng, X.dtype)
+        if isinstance(source, RowSource):
+            inputs = source.rows_
+        else:
+            inputs = source.draw(self.batch_size, rng).astype(X.dtype, copy=False)
         start = inputs
         if self.n_latent is not None:
             start = source.image(inputs).astype(X.dtype, copy=False)
         regressor = self._first_regressor(inputs, start, rng)
-        constant = np.ptp(target.rows, axis=0) == 0
-        fixed = np.where(constant, target.rows[0], np.nan)
-        return _Setup(target, source, inputs, start, fixed, regressor)
+        return _Setup(target, source, inputs, start, _constants(target.rows), regressor)
 
     def _resume(self, X, weights, X_base):
         """The same for a generator that goes on, with other target rows."""
         target = Target(X, self._space.to_flow(X), weights, self._space)
-        setup = self._setup._replace(target=target, regressor=deepcopy(self.regressor_))
+        fixed = _constants(target.rows)
+        fixed[fixed != self._setup.fixed] = np.nan  # a column that has ever varied may vary
+        setup = self._setup._replace(
+            target=target, fixed=fixed, regressor=deepcopy(self.regressor_)
+        )
         if X_base is not None:
             rows = target.space.to_flow(X_base)
             setup = setup._replace(source=RowSource(rows), inputs=rows, start=rows)
@@ -340,11 +353,11 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
             try:
                 regressor.predict(inputs)
             except NotFittedError:
-                regressor.partial_fit(inputs, _targets(start))
+                return show_once(regressor, inputs, start)
             return regressor
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # it is only the start
-            return fit_columns(regressor, inputs, _targets(start))
+            return fit_columns(regressor, inputs, start)
 
     def _cloud(self):
         return self._rows, self._sigma
@@ -446,7 +459,7 @@ class _Training:
         self.steps_per_fit = 1 if way_on(self.regressor) == "partial_fit" else _STEPS_PER_FIT
         # The network's batches are too small to gain from threads, and lose much on busy cores.
         self.n_threads = 1 if generator.regressor is None else None
-        self.sigma, self.n_done = self.flow.sigmas[0], 0
+        self.sigma, self.n_done, self.reach = self.flow.sigmas[0], 0, None
 
     def round(self, k, on_step):
         """Generate rows, move them from step k on, and show the regressor where they got to.
@@ -467,19 +480,37 @@ class _Training:
         with threadpool_limits(limits=self.n_threads, user_api="blas"):
             inputs = _some(self.setup.source, self.n_rows, self.rng, self.setup.start.dtype)
             y = self.setup.outputs(self.regressor, inputs)
-            state = self.flow.init(y, step=k, learned=self.learned)
+            state = self.flow.init(y, step=k, learned=self.learned, reach=self.reach)
+            self.reach = state.reach
+            self._check_reach(y)
             last = min(k + self.steps_per_fit, self.flow.n_steps)
             while state.step < last and not stop:
                 # The velocity learns of rows that it will move, not of those that are left behind.
-                take = self.flow.step if state.step < last - 1 else self.flow.move
-                state = take(state)
-                stop = on_step(state.velocity, state.sigma)
-                self.sigma = state.sigma
+                is_last = state.step == last - 1
+                state = self.flow.move(state) if is_last else self.flow.step(state)
+                self.sigma, self.learned = state.sigma, state.learned
                 self.n_done += 1
-            self.learned = state.learned
-            targets = _targets(state.particles)
-            self.regressor = learn_on(self.regressor, lambda _: (inputs, targets))
+                if is_last:
+                    self._learn(inputs, state.particles)
+                stop = on_step(state.velocity, state.sigma)
+            if not is_last:
+                self._learn(inputs, state.particles)
         return stop
+
+    def _learn(self, inputs, targets):
+        self.regressor = learn_on(self.regressor, lambda _: (inputs, targets))
+
+    def _check_reach(self, y):
+        size = np.abs(y).max()
+        if not size <= self.reach:  # also when it is not a number
+            raise FloatingPointError(
+                f"The regressor diverged after {self.n_done} steps: it generates rows that are "
+                f"{size:.3g} away from the target, in flow space. Lower its learning rate."
+            )
+
+    def fitted_copy(self):
+        """The same, of which nothing changes when the training goes on."""
+        return {**self.fitted(), "regressor_": deepcopy(self.regressor)}
 
     def fitted(self):
         """Attributes of the generator if the training ended here."""
@@ -512,6 +543,6 @@ def _some(source, n_rows, rng, dtype):
     return source.draw(n_rows, rng).astype(dtype, copy=False)
 
 
-def _targets(rows):
-    """Rows as a regressor takes them: a single column is a vector."""
-    return rows[:, 0] if rows.shape[1] == 1 else rows
+def _constants(rows):
+    """The value of each column that has only one; NaN for others."""
+    return np.where(np.ptp(rows, axis=0) == 0, rows[0], np.nan)

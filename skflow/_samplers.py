@@ -41,7 +41,7 @@ class SDFlowSampler(BaseFlowSampler):
         smoother and the less detailed the result; the smaller, the closer to copies of the
         target rows. A name is a rule (D are distances between pairs of rows in flow space):
 
-        - "auto": ``sigma^2 = median(D^2) / 4`` over the target;
+        - "auto": the median distance of a target row to its tenth nearest neighbour;
         - "paper": ``2 median(D^2) / log(n + 1)`` over the n particles at the start (footnote 14);
         - "liu-wang": the same with 0.5 in place of 2, as in the published code of SVGD;
         - "scott", "silverman": the rules of thumb of kernel density estimation.
@@ -179,7 +179,7 @@ class MMDFlowSampler(BaseFlowSampler):
         smoother and the less detailed the result; the smaller, the closer to copies of the
         target rows. A name is a rule (D are distances between pairs of rows in flow space):
 
-        - "auto": ``sigma^2 = median(D^2) / 4`` over the target;
+        - "auto": the median distance of a target row to its tenth nearest neighbour;
         - "paper": ``2 median(D^2) / log(n + 1)`` over the n particles at the start (footnote 14);
         - "liu-wang": the same with 0.5 in place of 2, as in the published code of SVGD;
         - "scott", "silverman": the rules of thumb of kernel density estimation.
@@ -328,7 +328,7 @@ class SVGDSampler(BaseFlowSampler):
         smoother and the less detailed the result; the smaller, the closer to copies of the
         target rows. A name is a rule (D are distances between pairs of rows in flow space):
 
-        - "auto": ``sigma^2 = median(D^2) / 4`` over the target;
+        - "auto": the median distance of a target row to its tenth nearest neighbour;
         - "paper": ``2 median(D^2) / log(n + 1)`` over the n particles at the start (footnote 14);
         - "liu-wang": the same with 0.5 in place of 2, as in the published code of SVGD;
         - "scott", "silverman": the rules of thumb of kernel density estimation.
@@ -474,7 +474,7 @@ class DiffusionSampler(BaseFlowSampler):
         copies of the target rows. A name is a rule (D are distances between pairs of rows in flow
         space):
 
-        - "auto": ``sigma^2 = median(D^2) / 4`` over the target;
+        - "auto": the median distance of a target row to its tenth nearest neighbour;
         - "paper": ``2 median(D^2) / log(n + 1)`` over the n particles at the start (footnote 14);
         - "liu-wang": the same with 0.5 in place of 2, as in the published code of SVGD;
         - "scott", "silverman": the rules of thumb of kernel density estimation.

@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
-from skflow._estimators import check_regressor, fit_columns, learn_on, plant_seeds
+from skflow._estimators import check_regressor, fit_columns, learn_on, plant_seeds, shaped
 from skflow._kernels import kernel_mean
 
 __all__ = ["KernelDenoiser", "RegressorDenoiser"]
@@ -327,7 +327,7 @@ class RegressorDenoiser(BaseEstimator):
         noise = rng.standard_normal(clean.shape)
         features = self._features(np.cos(angle) * clean + np.sin(angle) * noise, log_level)
         targets = (np.sin(angle) * clean - np.cos(angle) * noise).astype(self._dtype)
-        return features, targets[:, 0] if targets.shape[1] == 1 else targets
+        return features, targets
 
 
 class _Rows:
@@ -384,10 +384,12 @@ def _pass_network(network, draw, rate, n_passes):
     # Batches are too small to gain from threads, and lose tenfold where cores are busy.
     with threadpool_limits(1, user_api="blas"):
         for _ in range(n_passes):
+            features, targets = draw()
+            targets = shaped(network, targets)
             if hasattr(network, "coefs_") and network.learning_rate_init == rate:
-                network.partial_fit(*draw())
+                network.partial_fit(features, targets)
                 continue
             network.set_params(learning_rate_init=rate)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ConvergenceWarning)
-                network.fit(*draw())  # a warm start: only fit reads the new rate
+                network.fit(features, targets)  # a warm start: only fit reads the new rate

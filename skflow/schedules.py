@@ -1,7 +1,7 @@
 """Bandwidths: how wide the kernel is (rules) and how that changes along the flow (schedules)."""
 
 import numpy as np
-from scipy.spatial.distance import pdist
+from scipy.spatial.distance import cdist, pdist
 from sklearn.base import BaseEstimator
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Geometric",
     "Linear",
     "median_squared_distance",
+    "neighbor_distance",
 ]
 
 
@@ -134,21 +135,22 @@ SCHEDULES = {"constant": Constant, "cosine": Cosine, "geometric": Geometric, "li
 # --- bandwidth rules: (target X, its weights, base Y) -> sigma, all in flow space ---------------
 
 _MEDIAN_ROWS = 1024  # half a million pairs: the median of D^2 then errs by a few percent
+_NEIGHBOR_ROWS = 256  # each of them looks at all rows
 
 
-def _representatives(X, weights):
-    """At most ``_MEDIAN_ROWS`` rows and their weights, without randomness or use of row order.
+def _representatives(X, weights, n_rows=_MEDIAN_ROWS):
+    """At most `n_rows` rows and their weights, without randomness or use of row order.
 
     Every row when there are few; else a systematic sample of the rows sorted by their first
     column, then the second, and so on. Integer weights and repeated rows give the same sample.
     """
     weights = np.ones(len(X)) if weights is None else np.asarray(weights, dtype=np.float64)
-    if len(X) <= _MEDIAN_ROWS:
+    if len(X) <= n_rows:
         return X, weights
     order = np.lexsort(X.T[::-1])
     cumulative = np.cumsum(weights[order])
-    places = (np.arange(_MEDIAN_ROWS) + 0.5) / _MEDIAN_ROWS * cumulative[-1]
-    return X[order[np.searchsorted(cumulative, places)]], np.ones(_MEDIAN_ROWS)
+    places = (np.arange(n_rows) + 0.5) / n_rows * cumulative[-1]
+    return X[order[np.searchsorted(cumulative, places)]], np.ones(n_rows)
 
 
 def median_squared_distance(X, weights=None):
@@ -180,10 +182,7 @@ def median_squared_distance(X, weights=None):
     rows, columns = np.triu_indices(len(X), k=1)
     squared = np.append(pdist(X, "sqeuclidean"), 0.0)
     mass = np.append(2 * weights[rows] * weights[columns], np.square(weights).sum())
-    order = np.argsort(squared, kind="stable")
-    cumulative = np.cumsum(mass[order])
-    middle = cumulative[-1] / 2 * (1 - 1e-12)
-    return float(squared[order[np.searchsorted(cumulative, middle)]])
+    return _weighted_median(squared, mass)
 
 
 def _spread(X, weights):
@@ -192,15 +191,65 @@ def _spread(X, weights):
     return np.sqrt(np.average(np.square(X - mean), axis=0, weights=weights).mean())
 
 
-def _auto(X, weights, Y):
-    """Half the distance of a typical pair of target rows: ``sigma^2 = median(D^2) / 4``.
+def neighbor_distance(X, weights=None, n_neighbors=10):
+    """Median distance of a row to its tenth nearest neighbour, or another.
 
-    The mean of ``D^2`` instead where at least half of the pairs coincide.
+    A weight counts as that many rows. Among few rows, no more than half of them are reached for.
+    Above 1024 rows it is the median over a systematic sample of 256 of them.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        The rows.
+    weights : ndarray of shape (n_samples,), default=None
+        Weights of the rows; ones by default.
+    n_neighbors : int, default=10
+        Which neighbour.
+
+    Returns
+    -------
+    float
+        In units of X.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skflow.schedules import neighbor_distance
+    >>> neighbor_distance(np.arange(100.0)[:, None])
+    5.0
     """
-    squared = median_squared_distance(X, weights)
-    if squared == 0:
-        squared = 2 * X.shape[1] * _spread(X, weights) ** 2
-    return np.sqrt(squared / 4)
+    X = np.asarray(X, dtype=np.float64)
+    rows, mass = _representatives(X, weights, _NEIGHBOR_ROWS if len(X) > _MEDIAN_ROWS else len(X))
+    weights = np.ones(len(X)) if weights is None else np.asarray(weights, dtype=np.float64)
+    wanted = min(n_neighbors + 1, weights.sum() / 2) * (1 - 1e-12)  # the row itself is one
+    reached = [_reach(cdist(row[None], X)[0], weights, wanted) for row in rows]
+    return _weighted_median(np.array(reached), mass)
+
+
+def _reach(distances, weights, wanted):
+    """The distance within which rows of that total weight lie."""
+    order = np.argsort(distances, kind="stable")
+    return distances[order[np.searchsorted(np.cumsum(weights[order]), wanted)]]
+
+
+def _weighted_median(values, weights):
+    order = np.argsort(values, kind="stable")
+    cumulative = np.cumsum(weights[order])
+    middle = cumulative[-1] / 2 * (1 - 1e-12)
+    return float(values[order[np.searchsorted(cumulative, middle)]])
+
+
+def _auto(X, weights, Y):
+    """The distance from a typical target row to its tenth neighbour.
+
+    Where most rows coincide with so many others, half the distance of a typical pair instead, and
+    where most pairs coincide, half the root mean squared one.
+    """
+    return (
+        neighbor_distance(X, weights)
+        or np.sqrt(median_squared_distance(X, weights) / 4)
+        or np.sqrt(X.shape[1] / 2) * _spread(X, weights)
+    )
 
 
 def _median_rule(factor):

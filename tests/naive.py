@@ -135,6 +135,17 @@ def particle_optimization(X, Y, sigmas, etas, noises=None):
     return Y
 
 
+def model_optimization(X_batches, input_batches, theta, sigmas, etas, rate, noises):
+    """Algorithm 2 for the generator ``[1, xi] theta``; its eta is half that of equation 15."""
+    steps = zip(X_batches, input_batches, sigmas, etas, noises, strict=True)
+    for X, xi, sigma, eta, noise in steps:
+        features = np.column_stack([np.ones(len(xi)), xi])
+        y = features @ theta
+        moved = y + sd_update(y + sigma * noise, X, y, sigma, 2 * eta)
+        theta = theta - rate * features.T @ (y - moved)
+    return theta
+
+
 def cosine_sigma(t, sigma_max, sigma_min):
     """Section 7.1: sigma^2 = sigma_max^2 cos(pi t' / 2), t in [0, 1] carried onto [0, t_max]."""
     t_max = 2 / np.pi * np.arccos(sigma_min**2 / sigma_max**2)

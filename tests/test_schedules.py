@@ -21,6 +21,7 @@ from skflow.schedules import (
     Geometric,
     Linear,
     median_squared_distance,
+    neighbor_distance,
 )
 
 FORMULAS = {
@@ -120,8 +121,29 @@ def test_median_rules_are_the_papers(n_rows):
     X, Y = draw(50), 2 * draw(n_rows, seed=1)
     assert_allclose(BANDWIDTH_RULES["paper"](X, None, Y), naive.paper_bandwidth(Y))
     assert_allclose(BANDWIDTH_RULES["liu-wang"](X, None, Y), naive.liu_wang_bandwidth(Y))
-    expected = np.sqrt(np.median(naive.squared_distances(Y)) / 4)
-    assert_allclose(BANDWIDTH_RULES["auto"](Y, None, X), expected)
+
+
+@pytest.mark.parametrize("n_rows", [5, 21, 40, 101])
+def test_auto_is_the_distance_to_the_tenth_neighbour(n_rows):
+    X = draw(n_rows)
+    distances = np.sqrt(naive.squared_distances(X))
+    tenth = np.sort(distances, axis=1)[:, min(10, n_rows // 2)]  # the row itself comes first
+    expected = np.sort(tenth)[(n_rows - 1) // 2]  # of an even number, the lower one
+    assert_allclose(BANDWIDTH_RULES["auto"](X, None, 7 * X), expected)
+    assert_allclose(BANDWIDTH_RULES["auto"](7 * X, None, X), 7 * expected)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_neighbors_of_many_rows_are_those_of_a_sample_of_them(seed):
+    X = draw(3000, seed=seed) * [1, 2, 3]
+    tenth = np.sqrt(np.sort(naive.squared_distances(X), axis=1)[:, 10])
+    result = neighbor_distance(X)
+    # The spread of the single distances over the root of 256 is 3 %.
+    assert result == pytest.approx(np.median(tenth), rel=0.1)
+    order = np.random.default_rng(seed).permutation(len(X))
+    assert neighbor_distance(X[order]) == result
+    weights = np.random.default_rng(seed).integers(0, 5, size=len(X))
+    assert neighbor_distance(X, weights) == neighbor_distance(np.repeat(X, weights, axis=0))
 
 
 @pytest.mark.parametrize("rule", ["scott", "silverman"])
@@ -145,6 +167,10 @@ def test_distance_rules_take_weights_for_repeats(rule):
 
 
 def test_auto_where_most_pairs_coincide():
+    few = np.concatenate([np.zeros((60, 2)), draw(40, 2)])  # most rows have ten at no distance
+    assert neighbor_distance(few) == 0 < median_squared_distance(few)
+    expected = np.sqrt(median_squared_distance(few) / 4)
+    assert_allclose(BANDWIDTH_RULES["auto"](few, None, few), expected)
     X = np.concatenate([np.zeros((80, 2)), draw(20, 2)])
     assert median_squared_distance(X) == 0
     mean = naive.squared_distances(X).mean()
