@@ -57,17 +57,27 @@ class KernelDenoiser(BaseEstimator):
 
         Parameters
         ----------
-        X : ndarray of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features)
             Clean rows.
         y : Ignored
             Present for API consistency.
-        sample_weight : ndarray of shape (n_samples,), default=None
+        sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of the rows.
 
         Returns
         -------
         self : KernelDenoiser
+
+        Raises
+        ------
+        ValueError
+            If X has NaN, infinite or non-numeric entries, or the weights are negative or all zero.
         """
+        X = validate_data(self, X, dtype=_DTYPES)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(
+                sample_weight, X, dtype=np.float64, ensure_non_negative=True
+            )
         self.X_ = X
         self.sample_weight_ = sample_weight
         return self
@@ -77,7 +87,7 @@ class KernelDenoiser(BaseEstimator):
 
         Parameters
         ----------
-        Z : ndarray of shape (n_queries, n_features)
+        Z : array-like of shape (n_queries, n_features)
             Noisy rows.
         sigma : float
             Standard deviation of the noise.
@@ -87,6 +97,7 @@ class KernelDenoiser(BaseEstimator):
         ndarray of shape (n_queries, n_features)
         """
         check_is_fitted(self)
+        Z = validate_data(self, Z, dtype=_DTYPES, reset=False)
         return kernel_mean(Z, self.X_, sigma, weights=self.sample_weight_)[0]
 
 

@@ -7,6 +7,7 @@ import pytest
 from sklearn.base import BaseEstimator
 from sklearn.datasets import load_iris
 from sklearn.kernel_ridge import KernelRidge
+from sklearn.neighbors import KNeighborsRegressor
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
 
@@ -17,6 +18,7 @@ from skflow import (
     SDFlowSampler,
     SVGDSampler,
 )
+from skflow.denoisers import KernelDenoiser, RegressorDenoiser
 
 
 class WideAndBeside(BaseEstimator):
@@ -94,7 +96,10 @@ CONFIGURATIONS = {
 PLAIN = [SDFlowSampler(), MMDFlowSampler(), SVGDSampler(), DiffusionSampler()]
 
 
-@parametrize_with_checks([*PLAIN, *CONFIGURATIONS.values()])
+DENOISERS = [KernelDenoiser(), RegressorDenoiser(KNeighborsRegressor())]
+
+
+@parametrize_with_checks([*PLAIN, *DENOISERS, *CONFIGURATIONS.values()])
 def test_what_check_estimator_checks(estimator, check):
     try:
         check(estimator)
