@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, clone
 
 from skflow._stand_in import stand_in
 from skflow.denoisers import KernelDenoiser
-from skflow.velocities import ScoreDifference, particle_mean
+from skflow.velocities import MMD, Denoising, ScoreDifference, Stein, particle_mean
 
 every_sigma = pytest.mark.parametrize("sigma", [0.3, 1.0, 5.0])
 
@@ -177,3 +177,128 @@ def test_a_particle_in_its_own_place_changes_nothing(sigma):
     _, X, Y = draw()
     result = velocity(Y, X, Y, sigma, own=stand_in(Y, Y))
     assert_allclose(result, velocity(Y, X, Y, sigma), atol=1e-9)
+
+
+# --- MMD, Stein and Denoising ---------------------------------------------------------------------
+
+MMDS = [MMD(n, s) for n in (False, True) for s in (False, True)]
+# Each with the power of length that it is in, for those that have one.
+RELATIVES = [*zip(MMDS, (-1, 1, 1, 1), strict=True), (Stein(), -1), (Denoising(), 1)]
+every_relative = pytest.mark.parametrize(("relative", "unit"), RELATIVES, ids=repr)
+
+
+@every_relative
+@settings(max_examples=15, deadline=None)
+@given(st.integers(1, 6), st.floats(0.1, 100), st.integers(0, 9999))
+def test_laws_of_the_relatives(relative, unit, width, sigma, seed):
+    Z, X, Y = draw(width, seed)
+    rng = np.random.default_rng(seed)
+    Y = Y[: len(Z)]  # for Denoising
+    relative = clone(relative).fit(X)
+    result = relative(Z, X, Y, sigma)
+    atol = 1e-11 * (1 + sigma**-4)
+    shift = 10 * rng.normal(size=width)
+    moved = relative(Z + shift, X + shift, Y + shift, sigma)
+    assert_allclose(moved, result, atol=100 * atol)
+    turn = ortho_group.rvs(width, random_state=seed) if width > 1 else -np.eye(1)
+    assert_allclose(relative(Z @ turn, X @ turn, Y @ turn, sigma), result @ turn, atol=atol)
+    stretched = relative(7 * Z, 7 * X, 7 * Y, 7 * sigma)
+    assert_allclose(stretched / 7.0**unit, result, atol=atol)
+    order_z, order_x, order_y = (rng.permutation(len(A)) for A in (Z, X, Y))
+    if isinstance(relative, Denoising):
+        order_y = order_z
+    permuted = relative(Z[order_z], X[order_x], Y[order_y], sigma)
+    assert_allclose(permuted, result[order_z], atol=atol)
+    weights = rng.integers(0, 4, size=len(X))
+    weights[0] += 1
+    weighted = relative(Z, X, Y, sigma, sample_weight=weights)
+    repeated = relative(Z, np.repeat(X, weights, axis=0), Y, sigma)
+    assert_allclose(weighted, repeated, atol=atol)
+
+
+@every_sigma
+@pytest.mark.parametrize("mmd", MMDS)
+def test_mmd_is_zero_where_particles_and_target_are_the_same(mmd, sigma):
+    Z, X, Y = draw()
+    assert_array_equal(mmd.fit(X)(Z, X, X, sigma), np.zeros_like(Z))
+    swapped = mmd.fit(Y)(Z, Y, X, sigma)
+    assert_allclose(swapped, -mmd.fit(X)(Z, X, Y, sigma), rtol=1e-12)
+    assert np.abs(swapped).max() > 0
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+# np.float64 is a score that forgets the dtype.
+@pytest.mark.parametrize("relative", [*MMDS, Stein(), Stein(np.sin), Stein(np.float64)])
+def test_relatives_keep_the_dtype(relative, dtype):
+    Z, X, Y = draw(dtype=dtype)
+    relative = relative.fit(X)
+    for own in (None, stand_in(Z, Y)):
+        result = relative(Z, X, Y, 1.0, own=own)
+        assert result.dtype == dtype
+        doubled = own if own is None else own._replace(rows=own.rows.astype(float))
+        exact = relative(*(A.astype(float) for A in (Z, X, Y)), 1.0, own=doubled)
+        assert_allclose(result, exact, atol=1e-5 if dtype == np.float32 else 0)
+
+
+@pytest.mark.parametrize("mmd", [MMD(), MMD(scaled=True)])
+def test_mmd_far_from_the_target_is_repulsion_only(mmd):
+    """Remark 1: there the weights of the target vanish, and those of the own particle are left."""
+    _, X, Y = draw()
+    sigma, rng = 0.5, np.random.default_rng(0)
+    unit = sigma**2 if mmd.scaled else 1.0
+    Y = Y + 1000
+    repulsion = -naive.mmd(Y, Y, X, sigma) * unit  # the target's part underflows
+    result = mmd.fit(X)(Y, X, Y, sigma)
+    assert_allclose(result, repulsion, rtol=1e-9, atol=1e-13)
+    assert_allclose(result.mean(axis=0), 0, atol=1e-9)  # they push each other, and get nowhere
+    outwards = (result * (Y - Y.mean(axis=0))).sum(axis=1).mean()
+    assert outwards > 0
+    # Particles far from each other feel their own noise only.
+    Y = 1000 + 100 * np.arange(30.0)[:, None] + np.zeros(3)
+    noise = sigma * rng.normal(size=Y.shape)
+    result = mmd.fit(X)(Y + noise, X, Y, sigma)
+    weight = naive.kernel(Y + noise, Y, sigma)[:, None] / len(Y) / sigma**2
+    # A logit errs by rounding times the squared lengths in sigmas, here 1e8.
+    assert_allclose(result, unit * weight * noise, rtol=1e-7)
+    # Normalised, they make for the target.
+    towards = MMD(normalize=True).fit(X)(Y + noise, X, Y, sigma) @ (X.mean(axis=0) - Y.mean(axis=0))
+    assert (towards > 0).all()
+
+
+@every_sigma
+@pytest.mark.parametrize("target", [None, KernelDenoiser()])
+def test_denoising_is_equation_19(target, sigma):
+    Z, X, Y = draw()
+    Y, weights = Y[: len(Z)], np.arange(40) % 3
+    velocity = clone(Denoising(target)).fit(X, sample_weight=weights)
+    denoised = naive.optimal_denoiser(Z, np.repeat(X, weights, axis=0), sigma)
+    result = velocity(Z, X, Y, sigma, sample_weight=weights)
+    assert_allclose(Y + 0.2 * result, 0.8 * Y + 0.2 * denoised, atol=1e-12)
+    # A carried row takes the place of the particle, whatever the particles are.
+    own = stand_in(Y, X)
+    assert_array_equal(velocity(Z, X, X, sigma, sample_weight=weights, own=own), result)
+
+
+def test_denoising_needs_a_particle_for_each_row():
+    Z, X, Y = draw()
+    with pytest.raises(ValueError, match="Z has 15 rows and Y has 30"):
+        Denoising().fit(X)(Z, X, Y, 1.0)
+    with pytest.raises(ValueError, match="Z has 15 rows and Y has 14"):
+        Denoising().fit(X)(Z, X, Z, 1.0, own=stand_in(Z[:14], Y))
+
+
+@pytest.mark.parametrize(
+    ("score", "message"),
+    [
+        (lambda Y: Y.sum(axis=1), r"of shape \(30, 3\).*got shape \(30,\)\."),
+        (lambda Y: Y[:5], r"got shape \(5, 3\)\."),
+        (lambda Y: 0.0, r"got shape \(\)\."),
+        (lambda Y: Y * np.nan, r"got shape \(30, 3\) with NaN or infinity"),
+        (lambda Y: Y / 0.0, r"got shape \(30, 3\) with NaN or infinity"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_stein_says_what_is_wrong_with_a_score(score, message):
+    Z, X, Y = draw()
+    with pytest.raises(ValueError, match=f"score must return finite numbers .*{message}"):
+        Stein(score).fit(X)(Z, X, Y, 1.0)
