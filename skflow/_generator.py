@@ -13,7 +13,7 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from skflow._base import BaseFlow, Progress, Target, mean_square
 from skflow._estimators import (
@@ -241,10 +241,11 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         goes_on = self.warm_start and hasattr(self, "regressor_")
         X, weights, X_base = self._validate(X, X_base, sample_weight, reset=not goes_on)
         rng = check_random_state(self.random_state)
-        setup = (
-            self._resume(X, weights, X_base) if goes_on else self._begin(X, weights, X_base, rng)
-        )
-        setup = setup._replace(bandwidth=self._resolve_bandwidth(setup.target, setup.start))
+        if goes_on:
+            setup = self._resume(X, weights, X_base)
+            setup = setup._replace(bandwidth=self._resolve_bandwidth(setup.target, setup.start))
+        else:
+            setup = self._begin(X, weights, X_base, rng)
         progress = Progress(self, *data)
         training = _Training(self, setup, rng)
 
@@ -291,7 +292,6 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         else:
             rng = check_random_state(self.random_state)
             setup = self._begin(X, weights, X_base, rng)
-            setup = setup._replace(bandwidth=self._resolve_bandwidth(setup.target, setup.start))
             learned, history = None, []
         training = _Training(self, setup, rng, learned)
         training.steps_per_fit = 1
@@ -330,8 +330,10 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         start = inputs
         if self.n_latent is not None:
             start = source.image(inputs).astype(X.dtype, copy=False)
+        bandwidth = self._resolve_bandwidth(target, start)
         regressor = self._first_regressor(inputs, start, rng)
-        return _Setup(target, source, inputs, start, _constants(target.rows), regressor)
+        fixed = _constants(target.rows)
+        return _Setup(target, source, inputs, start, fixed, bandwidth, regressor)
 
     def _resume(self, X, weights, X_base):
         """The same for a generator that goes on, with other target rows."""
@@ -422,8 +424,8 @@ class _Setup(NamedTuple):
     inputs: np.ndarray  # those whose outputs are the particles
     start: np.ndarray  # where they are on the base
     fixed: np.ndarray  # the columns that are constant in the target; NaN in others
+    bandwidth: float
     regressor: object
-    bandwidth: float | None = None
 
     @property
     def n_latent(self):
@@ -459,6 +461,7 @@ class _Training:
         self.steps_per_fit = 1 if way_on(self.regressor) == "partial_fit" else _STEPS_PER_FIT
         # The network's batches are too small to gain from threads, and lose much on busy cores.
         self.n_threads = 1 if generator.regressor is None else None
+        self.threads = ThreadpoolController()
         self.sigma, self.n_done, self.reach = self.flow.sigmas[0], 0, None
 
     def round(self, k, on_step):
@@ -477,7 +480,7 @@ class _Training:
             Whether to stop.
         """
         stop = False
-        with threadpool_limits(limits=self.n_threads, user_api="blas"):
+        with self.threads.limit(limits=self.n_threads, user_api="blas"):
             inputs = _some(self.setup.source, self.n_rows, self.rng, self.setup.start.dtype)
             y = self.setup.outputs(self.regressor, inputs)
             state = self.flow.init(y, step=k, learned=self.learned, reach=self.reach)
