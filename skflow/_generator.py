@@ -3,7 +3,6 @@
 import warnings
 from copy import deepcopy
 from numbers import Integral
-from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import OneToOneFeatureMixin, _fit_context, clone
@@ -13,25 +12,20 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
-from threadpoolctl import ThreadpoolController
 
 from skflow._base import BaseFlow, Progress, Target, mean_square
 from skflow._estimators import (
     check_regressor,
     fit_columns,
-    learn_on,
     plant_seeds,
     show_once,
-    way_on,
 )
 from skflow._sources import LatentSource, RowSource
+from skflow._training import Setup, Training, constants
 from skflow.optimizers import SGD
 from skflow.velocities import ScoreDifference
 
 __all__ = ["SDFlowGenerator"]
-
-# Flow steps between two fits of a regressor that cannot learn on.
-_STEPS_PER_FIT = 10
 
 
 def _can_learn_on(generator):
@@ -247,7 +241,7 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         else:
             setup = self._begin(X, weights, X_base, rng)
         progress = Progress(self, *data)
-        training = _Training(self, setup, rng)
+        training = self._make_training(setup, rng)
 
         def on_step(velocity, sigma):
             return progress.step(velocity, sigma, training.fitted_copy)
@@ -293,7 +287,7 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
             rng = check_random_state(self.random_state)
             setup = self._begin(X, weights, X_base, rng)
             learned, history = None, []
-        training = _Training(self, setup, rng, learned)
+        training = self._make_training(setup, rng, learned)
         training.steps_per_fit = 1
         k = min(len(history), self.n_steps - 1)
         training.round(k, lambda velocity, sigma: history.append(mean_square(velocity)))
@@ -332,13 +326,13 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
             start = source.image(inputs).astype(X.dtype, copy=False)
         bandwidth = self._resolve_bandwidth(target, start)
         regressor = self._first_regressor(inputs, start, rng)
-        fixed = _constants(target.rows)
-        return _Setup(target, source, inputs, start, fixed, bandwidth, regressor)
+        fixed = constants(target.rows)
+        return Setup(target, source, inputs, start, fixed, bandwidth, regressor)
 
     def _resume(self, X, weights, X_base):
         """The same for a generator that goes on, with other target rows."""
         target = Target(X, self._space.to_flow(X), weights, self._space)
-        fixed = _constants(target.rows)
+        fixed = constants(target.rows)
         fixed[fixed != self._setup.fixed] = np.nan  # a column that has ever varied may vary
         setup = self._setup._replace(
             target=target, fixed=fixed, regressor=deepcopy(self.regressor_)
@@ -347,6 +341,12 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
             rows = target.space.to_flow(X_base)
             setup = setup._replace(source=RowSource(rows), inputs=rows, start=rows)
         return setup
+
+    def _make_training(self, setup, rng, learned=None):
+        flow = self._make_flow(setup.target, setup.bandwidth, SGD(), rng)
+        # The network's batches are too small to gain from threads, and lose much on busy cores.
+        n_threads = 1 if self.regressor is None else None
+        return Training(flow, setup, self.batch_size, n_threads, rng, learned)
 
     def _first_regressor(self, inputs, start, rng):
         regressor = _network() if self.regressor is None else clone(self.regressor)
@@ -416,136 +416,6 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         return self._space.from_flow(self._setup.outputs(self.regressor_, inputs))
 
 
-class _Setup(NamedTuple):
-    """What is settled before the first step."""
-
-    target: Target
-    source: object
-    inputs: np.ndarray  # those whose outputs are the particles
-    start: np.ndarray  # where they are on the base
-    fixed: np.ndarray  # the columns that are constant in the target; NaN in others
-    bandwidth: float
-    regressor: object
-
-    @property
-    def n_latent(self):
-        return self.inputs.shape[1] if isinstance(self.source, LatentSource) else None
-
-    def outputs(self, regressor, inputs):
-        """What a regressor generates, in flow space."""
-        rows = np.reshape(regressor.predict(inputs), (len(inputs), len(self.fixed)))
-        rows = np.where(np.isnan(self.fixed), rows, self.fixed)
-        return rows.astype(self.start.dtype, copy=False)
-
-
-class _Training:
-    """Algorithm 2 on its way: a flow, the regressor that follows it, and what its velocity learned.
-
-    Parameters
-    ----------
-    generator : SDFlowGenerator
-        Names the parts.
-    setup : _Setup
-        Where it starts.
-    rng : numpy.random.RandomState
-        Draws the inputs of each step.
-    learned : object, default=None
-        What the velocity had learned, if the training goes on.
-    """
-
-    def __init__(self, generator, setup, rng, learned=None):
-        self.setup, self.rng, self.learned = setup, rng, learned
-        self.regressor = setup.regressor
-        self.n_rows = generator.batch_size
-        self.flow = generator._make_flow(setup.target, setup.bandwidth, SGD(), rng)
-        self.steps_per_fit = 1 if way_on(self.regressor) == "partial_fit" else _STEPS_PER_FIT
-        # The network's batches are too small to gain from threads, and lose much on busy cores.
-        self.n_threads = 1 if generator.regressor is None else None
-        self.threads = ThreadpoolController()
-        self.sigma, self.n_done, self.reach = self.flow.sigmas[0], 0, None
-
-    def round(self, k, on_step):
-        """Generate rows, move them from step k on, and show the regressor where they got to.
-
-        Parameters
-        ----------
-        k : int
-            Number of the step.
-        on_step : callable
-            Called with velocity and bandwidth after each step; returns whether to stop.
-
-        Returns
-        -------
-        bool
-            Whether to stop.
-        """
-        stop = False
-        with self.threads.limit(limits=self.n_threads, user_api="blas"):
-            inputs = _some(self.setup.source, self.n_rows, self.rng, self.setup.start.dtype)
-            y = self.setup.outputs(self.regressor, inputs)
-            state = self.flow.init(y, step=k, learned=self.learned, reach=self.reach)
-            self.reach = state.reach
-            self._check_reach(y)
-            last = min(k + self.steps_per_fit, self.flow.n_steps)
-            while state.step < last and not stop:
-                # The velocity learns of rows that it will move, not of those that are left behind.
-                is_last = state.step == last - 1
-                state = self.flow.move(state) if is_last else self.flow.step(state)
-                self.sigma, self.learned = state.sigma, state.learned
-                self.n_done += 1
-                if is_last:
-                    self._learn(inputs, state.particles)
-                stop = on_step(state.velocity, state.sigma)
-            if not is_last:
-                self._learn(inputs, state.particles)
-        return stop
-
-    def _learn(self, inputs, targets):
-        self.regressor = learn_on(self.regressor, lambda _: (inputs, targets))
-
-    def _check_reach(self, y):
-        size = np.abs(y).max()
-        if not size <= self.reach:  # also when it is not a number
-            raise FloatingPointError(
-                f"The regressor diverged after {self.n_done} steps: it generates rows that are "
-                f"{size:.3g} away from the target, in flow space. Lower its learning rate."
-            )
-
-    def fitted_copy(self):
-        """The same, of which nothing changes when the training goes on."""
-        return {**self.fitted(), "regressor_": deepcopy(self.regressor)}
-
-    def fitted(self):
-        """Attributes of the generator if the training ended here."""
-        setup = self.setup
-        rows = setup.outputs(self.regressor, setup.inputs)
-        return {
-            "regressor_": self.regressor,
-            "particles_": setup.target.space.from_flow(rows),
-            "bandwidth_": setup.bandwidth,
-            "n_steps_": self.n_done,
-            "_space": setup.target.space,
-            # The target rows need not be kept.
-            "_setup": setup._replace(target=None, regressor=None),
-            "_rows": rows,
-            "_sigma": self.sigma,
-            "_learned": self.learned,
-            "_rng": self.rng,
-        }
-
-
 def _network():
     """The regressor that None stands for."""
     return MLPRegressor(hidden_layer_sizes=(128, 128), max_iter=50)
-
-
-def _some(source, n_rows, rng, dtype):
-    """Inputs of a step; given rows all take part if they are not too many."""
-    if isinstance(source, RowSource) and len(source.rows_) <= n_rows:
-        return source.rows_
-    return source.draw(n_rows, rng).astype(dtype, copy=False)
-
-
-def _constants(rows):
-    """The value of each column that has only one; NaN for others."""
-    return np.where(np.ptp(rows, axis=0) == 0, rows[0], np.nan)

@@ -31,7 +31,8 @@ MAY_IMPORT = {
     "_sources": {"_space"},
     "_base": {"_estimators", "_flow", "_kernels", "_sources", "_space", "schedules"},
     "_base_sampler": {"_base", "_kernels", "_recording", "_sources", "optimizers"},
-    "_generator": {"_base", "_estimators", "_sources", "optimizers", "velocities"},
+    "_training": {"_estimators", "_sources"},
+    "_generator": {"_base", "_estimators", "_sources", "_training", "optimizers", "velocities"},
     "_diffusion": {"_fixed_point", "_recording", "_stand_in"},
     "_samplers": {
         "_base_sampler",
