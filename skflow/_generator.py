@@ -66,7 +66,7 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         by `bandwidth`. Names other than "constant" run from 4 down to 1; see
         :mod:`skflow.schedules` for others.
     step_size : float or callable, default=0.5
-        eta of Algorithm 2, or a function eta(t) of the time in [0, 1].
+        The eta of Algorithm 2, or a function eta(t) of the time in [0, 1].
     n_steps : int, default=500
         Number of steps of the flow.
     noise_scale : float or callable, default=1.0

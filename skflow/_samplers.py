@@ -50,7 +50,7 @@ class SDFlowSampler(BaseFlowSampler):
         `bandwidth`. Names other than "constant" run from 4 down to 1; see
         :mod:`skflow.schedules` for others.
     step_size : float or callable, default=0.1
-        eta of Algorithm 1, or a function eta(t) of the time in [0, 1].
+        The eta of Algorithm 1, or a function eta(t) of the time in [0, 1].
     n_steps : int, default=100
         Number of steps. More steps come closer to the target rows, in the end onto them.
     noise_scale : float or callable, default=1.0
@@ -188,7 +188,7 @@ class MMDFlowSampler(BaseFlowSampler):
         `bandwidth`. Names other than "constant" run from 4 down to 1; see
         :mod:`skflow.schedules` for others.
     step_size : float or callable, default=1.0
-        eta of Algorithm 1, or a function eta(t) of the time in [0, 1].
+        The eta of Algorithm 1, or a function eta(t) of the time in [0, 1].
     n_steps : int, default=100
         Number of steps. More steps come closer to the target rows, in the end onto them.
     noise_scale : float or callable, default=0.0
@@ -337,7 +337,7 @@ class SVGDSampler(BaseFlowSampler):
         `bandwidth`. Names other than "constant" run from 4 down to 1; see
         :mod:`skflow.schedules` for others.
     step_size : float or callable, default=0.1
-        eta of Algorithm 1, or a function eta(t) of the time in [0, 1].
+        The eta of Algorithm 1, or a function eta(t) of the time in [0, 1].
     n_steps : int, default=50
         Number of steps. More steps come closer to the target rows, in the end onto them.
     noise_scale : float or callable, default=0.0

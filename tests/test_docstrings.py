@@ -1,0 +1,28 @@
+"""What is the same in several estimators is said in the same words."""
+
+from sklearn.utils._testing import assert_docstring_consistency
+
+from skflow import DiffusionSampler, MMDFlowSampler, SDFlowGenerator, SDFlowSampler, SVGDSampler
+
+SAMPLERS = [SDFlowSampler, MMDFlowSampler, SVGDSampler]
+SAME_IN_SAMPLERS = [
+    "schedule",
+    "base",
+    "n_particles",
+    "batch_size",
+    "covariance_type",
+    "t_stop",
+    "random_state",
+    "verbose",
+]
+
+
+def test_samplers_use_the_same_words():
+    assert_docstring_consistency(SAMPLERS, include_params=SAME_IN_SAMPLERS, include_attrs=True)
+    assert_docstring_consistency(
+        [SDFlowSampler, MMDFlowSampler], include_params=["bandwidth", "n_steps"]
+    )
+    same = ["base", "n_particles", "covariance_type", "t_stop", "random_state", "verbose"]
+    assert_docstring_consistency([SDFlowSampler, DiffusionSampler], include_params=same)
+    same = ["covariance_type", "verbose"]
+    assert_docstring_consistency([SDFlowSampler, SDFlowGenerator], include_params=same)
