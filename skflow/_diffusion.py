@@ -14,10 +14,11 @@ at level tau, there are two ways to go there.
   which moves z by equation 21. With fresh noise in each step in place of the carried one the
   particles would be drawn together too far.
 - The probability flow (equation 4), which has the same laws at all levels without any noise:
-  ``dz / dsigma = (z - E[x | z]) / sigma``. It begins at a smoothed row of the base. A row of the
-  base comes there by the probability flow of the base, backwards from the last level, to which
-  it is stretched as if the base were Gaussian. It is shown without the noise that it gathers
-  there, which it loses again on its way.
+  ``dz / dsigma = (z - E[x | z]) / sigma``. A row of the base first goes up: it is smoothed to the
+  last level as if the base were Gaussian, and follows the probability flow of the base backwards
+  to the first. There base and target are all but Gaussian, and it is moved from the mean and
+  covariance of the one to those of the other. Then it goes down by the probability flow of the
+  target. It is shown without what it gathers on the way up, which it loses again on its way.
 
 Particles do not see each other: nothing has to be recorded but where the process begins.
 """
@@ -62,14 +63,20 @@ class Gaussian:
         """The inverse of :meth:`smoothed`."""
         return self._stretched(Z, 1 / self._stretch(sigma))
 
+    def onto(self, other, Z, sigma):
+        """Rows of this Gaussian under noise, as rows of another under the same noise."""
+        matrix = self._root(sigma, -0.5) @ other._root(sigma, 0.5)
+        return other.mean_ + _times(Z - self.mean_, matrix)
+
+    def _root(self, sigma, power):
+        return (self.vectors_ * (self.variances_ + sigma**2) ** power) @ self.vectors_.T
+
     def _stretch(self, sigma):
         some = self.variances_ > 0  # elsewhere all rows are at the mean
         return np.sqrt(1 + sigma**2 / np.where(some, self.variances_, np.inf))
 
     def _stretched(self, rows, factors):
-        matrix = (self.vectors_ * factors) @ self.vectors_.T
-        # One row at a time: BLAS rounds differently for one row and for many.
-        return self.mean_ + ((rows - self.mean_)[:, None] @ matrix)[:, 0]
+        return self.mean_ + _times(rows - self.mean_, (self.vectors_ * factors) @ self.vectors_.T)
 
 
 class _Last(NamedTuple):
@@ -91,8 +98,8 @@ class RecordedDiffusion:
     source : callable
         ``source(Z, sigma, own)`` is E[x | z] of the base; `own` is the :class:`StandIn` of the
         base rows that the rows of Z come from.
-    moments : Gaussian
-        With the mean and covariance of the base.
+    of_target, of_base : Gaussian
+        With the mean and covariance of target and base.
     Y : ndarray of shape (n_particles, n_features)
         Base rows.
     sigmas : sequence of float of length n_steps + 1
@@ -112,17 +119,18 @@ class RecordedDiffusion:
 
     epoch = 1
 
-    def __init__(self, target, source, moments, Y, sigmas, seed, on_step=None):
+    def __init__(self, target, source, of_target, of_base, Y, sigmas, seed, on_step=None):
         self.target = target
         self.source = source
-        self.moments = moments
+        self.of_target = of_target
+        self.of_base = of_base
         self.sigmas = np.asarray(sigmas, dtype=np.float64)
         self.start = Y
         self._seed = seed
         self._distances = [0.0]
         self.last = _Last(0, Y, self.sigmas[0], None)
         for k, (y, v) in enumerate(self._chain(Y, np.random.RandomState(seed))):
-            self.last = _Last(k + 1, y, self.sigmas[k], v)
+            self.last = _Last(k + 1, y, float(self.sigmas[k + 1]), v)
             self._distances.append(float(np.sqrt(np.square(y - Y).sum(axis=1).mean())))
             if on_step is not None and on_step(self):
                 break
@@ -166,7 +174,7 @@ class RecordedDiffusion:
 
     def _up(self, rows):
         """The rows of the base, smoothed: their places at all levels, the highest first."""
-        u = [self.moments.smoothed(rows.astype(np.float64), self.sigmas[-1])]
+        u = [self.of_base.smoothed(rows.astype(np.float64), self.sigmas[-1])]
         own = stand_in(rows, self.start)
 
         def source(z, sigma):
@@ -179,12 +187,13 @@ class RecordedDiffusion:
     def _flow(self, rows):
         """Yield the rows after each step of the probability flow."""
         u = self._up(rows)
-        w = u[0]
+        w = self.of_base.onto(self.of_target, u[0], self.sigmas[0])
+        gathered = (u[-1] - rows) + (w - u[0])
         levels = zip(self.sigmas, self.sigmas[1:], u[1:], strict=False)
         for k, (high, low, place) in enumerate(levels, start=1):
             w = _heun(self.target, w, high, low)
-            share = k / (len(self.sigmas) - 1)  # of the first stretch, which stays
-            yield _like(rows, w - (place - u[-1]) - (1 - share) * (u[-1] - rows))
+            share = k / (len(self.sigmas) - 1)  # of what stays
+            yield _like(rows, w - (place - u[-1]) - (1 - share) * gathered)
 
     def stages(self, rows, stop=1.0, rng=None):
         """Yield the rows after each step, up to the time ``stop`` in [0, 1].
@@ -266,10 +275,12 @@ class RecordedDiffusion:
             z, reached = solve(forward, z, tolerance=1e-13 * low)
             solved &= reached
 
-        def up(y):
-            return self.moments.unsmoothed(self._up(y)[0], self.sigmas[0])
+        z = self.of_target.onto(self.of_base, z, self.sigmas[0])
 
-        z, reached = solve(up, self.moments.unsmoothed(z, self.sigmas[0]), tolerance=1e-10)
+        def up(y):
+            return self.of_base.unsmoothed(self._up(y)[0], self.sigmas[0])
+
+        z, reached = solve(up, self.of_base.unsmoothed(z, self.sigmas[0]), tolerance=1e-10)
         solved &= reached
         if not solved.all():
             warnings.warn(
@@ -286,7 +297,7 @@ class RecordedDiffusion:
             return self.particles, self.last.sigma
         n_steps, _ = split_time(stop, self.times)
         Y = self.carry(self.start, stop, np.random.RandomState(self._seed))
-        return Y, self.sigmas[max(n_steps - 1, 0)]
+        return Y, float(self.sigmas[n_steps])
 
 
 def _heun(denoise, z, sigma, next_sigma):
@@ -295,6 +306,11 @@ def _heun(denoise, z, sigma, next_sigma):
     slope = z - denoise(z, sigma)
     there = z + step * slope
     return z + step / 2 * (slope + there - denoise(there, next_sigma))
+
+
+def _times(rows, matrix):
+    """``rows @ matrix``, one row at a time: BLAS rounds differently for one row and for many."""
+    return (rows[:, None] @ matrix)[:, 0]
 
 
 def _normal(rng, like):

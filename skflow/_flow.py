@@ -53,7 +53,7 @@ class FlowState(NamedTuple):
 
 def times_of_steps(n_steps):
     """The times in [0, 1] at which schedules are read; a lone step is at the end."""
-    return np.linspace(0.0, 1.0, n_steps) if n_steps > 1 else np.ones(1)
+    return np.linspace(0.0, 1.0, n_steps).tolist() if n_steps > 1 else [1.0]
 
 
 def noised(Y, scale, rng):

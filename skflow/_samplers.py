@@ -10,6 +10,7 @@ from sklearn.utils.validation import has_fit_parameter
 from skflow._base_sampler import BaseFlowSampler
 from skflow._diffusion import Gaussian, RecordedDiffusion
 from skflow._estimators import plant_seeds
+from skflow._flow import times_of_steps
 from skflow._sources import NormalSource
 from skflow._space import weighted_moments
 from skflow.denoisers import KernelDenoiser
@@ -533,7 +534,7 @@ class DiffusionSampler(BaseFlowSampler):
     A step costs ``n_particles`` evaluations of the denoiser, which for the kernel are ``n_samples``
     kernel evaluations each; carrying rows by `transform` takes four times as many. Particles do
     not see each other: where the base is far from the target, the first noise level, 30
-    bandwidths, must be high enough to cover the distance.
+    bandwidths, must cover the distance several times, or `sample` remembers where it began.
 
     With the kernel denoiser the law of the samples is that of
     :class:`~sklearn.neighbors.KernelDensity` with the same bandwidth, whatever the base.
@@ -618,20 +619,22 @@ class DiffusionSampler(BaseFlowSampler):
 
     def _levels(self, bandwidth):
         schedule = self._resolve_schedule()
-        return np.array([bandwidth * schedule(t) for t in np.linspace(0, 1, self.n_steps + 1)])
+        return np.array([bandwidth * schedule(t) for t in times_of_steps(self.n_steps + 1)])
 
     def _record(self, target, start, source, bandwidth, rng, on_step):
         sigmas = self._levels(bandwidth)
         self.denoiser_ = self._fit_denoiser(target.rows, target.weights, sigmas, rng)
         if isinstance(source, NormalSource):
-            moments = Gaussian(source.mean_, source.root_ @ source.root_)
-            of_base = moments.denoise
+            of_base = Gaussian(source.mean_, source.root_ @ source.root_)
+            denoise_base = of_base.denoise
         else:
-            moments = Gaussian(*weighted_moments(start))
-            of_base = partial(_kernel_denoiser, start)
+            of_base = Gaussian(*weighted_moments(start))
+            denoise_base = partial(_kernel_denoiser, start)
+        of_target = Gaussian(*weighted_moments(target.rows, target.weights))
         seed = int(rng.randint(np.iinfo(np.int32).max))
+        denoise = self.denoiser_.denoise
         return RecordedDiffusion(
-            self.denoiser_.denoise, of_base, moments, start, sigmas, seed, on_step
+            denoise, denoise_base, of_target, of_base, start, sigmas, seed, on_step
         )
 
     def _fit_denoiser(self, rows, weights, sigmas, rng):

@@ -118,7 +118,7 @@ def test_a_flow_of_denoisers_is_the_flow():
 def diffusion(denoise, Y, sigmas, seed=0):
     """A recorded diffusion from the rows Y, as if they came from a Gaussian."""
     base = Gaussian(Y.mean(axis=0), np.cov(Y.T).reshape(2, 2))
-    return RecordedDiffusion(denoise, base.denoise, base, Y, sigmas, seed)
+    return RecordedDiffusion(denoise, base.denoise, base, base, Y, sigmas, seed)
 
 
 def test_both_forms_of_the_chain_are_one():
@@ -192,11 +192,12 @@ def test_the_probability_flow_is_exact_up_to_its_steps():
 
     def error(n_steps):
         sigmas = np.geomspace(20, 0.1, n_steps + 1)
-        of_base = Gaussian(*base)
+        of_target, of_base = Gaussian(*target), Gaussian(*base)
         recorded = RecordedDiffusion(
-            Gaussian(*target).denoise, of_base.denoise, of_base, Y, sigmas, 0
+            of_target.denoise, of_base.denoise, of_target, of_base, Y, sigmas, 0
         )
         z = naive.gaussian_probability_flow(Y, base, 0.0, sigmas[0])
+        z = target[0] + np.sqrt((0.5 + sigmas[0] ** 2) / (2.0 + sigmas[0] ** 2)) * z
         exact = naive.gaussian_probability_flow(z, target, sigmas[0], sigmas[-1])
         return np.abs(recorded.carry(Y) - exact).max()
 

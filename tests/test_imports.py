@@ -38,6 +38,7 @@ MAY_IMPORT = {
         "_base_sampler",
         "_diffusion",
         "_estimators",
+        "_flow",
         "_sources",
         "_space",
         "denoisers",
