@@ -1,5 +1,6 @@
 """What all estimators share: validation, flow space, base draws, progress and scoring."""
 
+import warnings
 from numbers import Integral, Real
 from typing import NamedTuple
 
@@ -18,10 +19,10 @@ from sklearn.utils.validation import (
 
 from skflow._estimators import plant_seeds
 from skflow._flow import ParticleFlow, times_of_steps
-from skflow._kernels import kernel_mean
+from skflow._kernels import kernel_mean, nearest
 from skflow._sources import RowSource, check_base_rows, make_source
 from skflow._space import FlowSpace
-from skflow.schedules import BANDWIDTH_RULES, SCHEDULES
+from skflow.schedules import BANDWIDTH_RULES, SCHEDULES, Constant, auto_schedule
 
 __all__ = ["BaseFlow", "Progress", "Target", "mean_square"]
 
@@ -60,7 +61,7 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
             Interval(Real, 0, None, closed="neither"),
             StrOptions(set(BANDWIDTH_RULES)),
         ],
-        "schedule": [StrOptions(set(SCHEDULES)), callable],
+        "schedule": [StrOptions({"auto", *SCHEDULES}), callable],
         "step_size": [Interval(Real, 0, None, closed="neither"), callable],
         "n_steps": [Interval(Integral, 1, None, closed="left")],
         "noise_scale": [Interval(Real, 0, None, closed="left"), callable],
@@ -83,6 +84,10 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
 
     def _validate(self, X, X_base, sample_weight, reset=True):
         """Validated arguments of `fit`: X, weights (or None) of the rows that have one, X_base."""
+        for name in ("velocity", "denoiser"):
+            part = getattr(self, name, None)
+            if isinstance(part, type):
+                raise ValueError(f"{name} is the class {part.__name__}: pass an instance of it.")
         X = validate_data(self, X, dtype=_DTYPES, ensure_min_samples=2, reset=reset)
         X, weights = self._check_weights(X, sample_weight)
         if X_base is not None:
@@ -127,7 +132,7 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
 
     def _make_flow(self, target, bandwidth, optimizer, rng):
         """Algorithm 1 with the parts that the parameters name."""
-        schedule, noise_scale = self._resolve_schedule(), self._resolve_noise()
+        schedule, noise_scale = self._resolve_schedule(target, bandwidth), self._resolve_noise()
         if self.velocity is None:
             velocity = self._default_velocity()
         else:
@@ -170,7 +175,9 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
             )
         return bandwidth
 
-    def _resolve_schedule(self):
+    def _resolve_schedule(self, target=None, bandwidth=None):
+        if isinstance(self.schedule, str) and self.schedule == "auto":
+            return Constant() if target is None else auto_schedule(*target[1:3], bandwidth)
         if isinstance(self.schedule, str):
             return SCHEDULES[self.schedule]()
 
@@ -226,6 +233,19 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
         """Rows in the container that ``set_output`` asks for."""
         return _wrap_data_with_container("transform", rows, like, self)
 
+    def _warn_of_rows_outside(self, rows, start, reach, stacklevel):
+        """Warn of rows where the flow was never at work: far from all rows that it began with."""
+        outside = int((nearest(rows, start, 1)[1] > reach).sum())
+        if outside:
+            warnings.warn(
+                f"{outside} of {len(rows)} rows lie far outside the base distribution that "
+                f"{type(self).__name__} was fitted with; the flow knows nothing there and moves "
+                "them blindly. transform carries rows of the base: pass X_base to fit if they "
+                "are meant to be one.",
+                UserWarning,
+                stacklevel=stacklevel,
+            )
+
     def _check_count(self, n_samples):
         check_is_fitted(self)
         is_count = isinstance(n_samples, Integral) and not isinstance(n_samples, bool)
@@ -233,7 +253,9 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
             raise ValueError(f"n_samples must be an integer of at least 1, got {n_samples!r}.")
 
     def score_samples(self, X):
-        """Log-density of rows under the particles, smoothed at their bandwidth at `t_stop`.
+        """Log-density of rows under the particles, smoothed at the last bandwidth.
+
+        With a `t_stop` before the end, the particles and the bandwidth are those of that time.
 
         Parameters
         ----------

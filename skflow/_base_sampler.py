@@ -11,9 +11,8 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 
 from skflow._base import BaseFlow, Progress
-from skflow._kernels import nearest
 from skflow._recording import RecordedFlow
-from skflow._sources import RowSource
+from skflow._sources import RowSource, reach_of
 from skflow.optimizers import OPTIMIZERS
 
 __all__ = ["BaseFlowSampler"]
@@ -21,7 +20,11 @@ __all__ = ["BaseFlowSampler"]
 
 def _can_be_inverted(sampler):
     """Whether a row's past can be read off its place: the optimizer remembers nothing else."""
-    optimizer = getattr(sampler, "optimizer", "sgd")
+    recorded = getattr(sampler, "_flow", None)
+    if recorded is not None:  # what it was fitted with, whatever has been set since
+        optimizer = recorded.flow.optimizer if isinstance(recorded, RecordedFlow) else "sgd"
+    else:
+        optimizer = getattr(sampler, "optimizer", "sgd")
     if isinstance(optimizer, str):
         optimizer = OPTIMIZERS.get(optimizer, OPTIMIZERS["sgd"])()  # a wrong name: fit will say so
     if optimizer.init(np.zeros((1, 1))).size > 0:
@@ -47,7 +50,7 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         self,
         bandwidth="auto",
         *,
-        schedule="constant",
+        schedule="auto",
         step_size=0.1,
         n_steps=100,
         noise_scale=1.0,
@@ -127,7 +130,7 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
                 "_space": target.space,
                 "_source": source,
                 "_flow": recorded,
-                "_reach": _reach(start),
+                "_reach": reach_of(start),
             }
 
         progress = Progress(self, *data)
@@ -281,25 +284,5 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
     def _check_base_distribution(self, X, stacklevel=3):
         """Rows in flow space; warns of those where the flow was never at work."""
         rows = self._to_flow(X)
-        distances = nearest(rows, self._flow.start, 1)[1]
-        outside = int((distances > self._reach).sum())
-        if outside:
-            warnings.warn(
-                f"{outside} of {len(rows)} rows lie far outside the base distribution that "
-                f"{type(self).__name__} was fitted with; the flow knows nothing there and moves "
-                "them blindly. transform carries rows of the base: pass X_base to fit if they "
-                "are meant to be one.",
-                UserWarning,
-                stacklevel=stacklevel,
-            )
+        self._warn_of_rows_outside(rows, self._flow.start, self._reach, stacklevel + 1)
         return rows
-
-
-def _reach(start):
-    """Distance from the base rows beyond which a row is far outside them.
-
-    Twice the largest distance of a base row to its nearest neighbour among the others.
-    """
-    if len(start) == 1:
-        return np.inf
-    return 2 * nearest(start, start, 2)[1][:, 1].max()

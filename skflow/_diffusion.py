@@ -16,14 +16,18 @@ at level tau, there are two ways to go there.
 - The probability flow (equation 4), which has the same laws at all levels without any noise:
   ``dz / dsigma = (z - E[x | z]) / sigma``. A row of the base first goes up: it is smoothed to the
   last level as if the base were Gaussian, and follows the probability flow of the base backwards
-  to the first. There base and target are all but Gaussian, and it is moved from the mean and
-  covariance of the one to those of the other. Then it goes down by the probability flow of the
-  target. It is shown without what it gathers on the way up, which it loses again on its way.
+  to the first. Then it goes down by the probability flow of the target. It is shown without what
+  it gathers on the way up, which it loses again on its way.
+
+At the first level base and target are all but Gaussian: there rows are moved from the mean and
+covariance of the one to those of the other, or they would remember where they began.
 
 Particles do not see each other: nothing has to be recorded but where the process begins.
 """
 
+import itertools
 import warnings
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -33,6 +37,8 @@ from skflow._recording import split_time, times_along_the_way
 from skflow._stand_in import stand_in
 
 __all__ = ["Gaussian", "RecordedDiffusion"]
+
+_ROWS_THAT_TELL_TIME = 256
 
 
 class Gaussian:
@@ -148,8 +154,16 @@ class RecordedDiffusion:
 
     @property
     def times(self):
-        """The time of each state."""
+        """The time of each state of the chain."""
         return times_along_the_way(np.array(self._distances))
+
+    @cached_property
+    def flow_times(self):
+        """The time of each state of the probability flow, by some of the base rows."""
+        rows = self.start[:_ROWS_THAT_TELL_TIME]
+        way = itertools.islice(self._flow(rows), self.n_steps)
+        distances = [np.sqrt(np.square(y - rows).sum(axis=1).mean()) for y in way]
+        return times_along_the_way(np.array([0.0, *distances]))
 
     def so_far(self):
         """The recording of a run that goes on, as if it had stopped here."""
@@ -161,14 +175,19 @@ class RecordedDiffusion:
         """Yield the rows after each step of the chain, and their velocities."""
         taus = np.sqrt(np.maximum(self.sigmas**2 - self.sigmas[-1] ** 2, 0.0))
         noise = _normal(rng, y)
-        for sigma, tau, next_tau in zip(self.sigmas, taus, taus[1:], strict=False):
+        z = y + taus[0] * noise
+        shift = self.of_base.onto(self.of_target, z, self.sigmas[0]) - z
+        y = _like(y, y + shift)
+        levels = zip(self.sigmas, taus, taus[1:], strict=False)
+        for k, (sigma, tau, next_tau) in enumerate(levels, start=1):
             z = y + _like(y, tau * noise)
             smoothed = z + (tau / sigma) ** 2 * (self.target(z, sigma) - z)
             velocity = _like(y, smoothed - y)
             rho = 1 - (next_tau / tau) ** 2
             y = _like(y, y + rho * velocity)
             noise = next_tau / tau * noise + np.sqrt(rho) * _normal(rng, y)
-            yield y, velocity
+            share = k / (len(self.sigmas) - 1)  # of the way, over which the shift is shown
+            yield _like(y, y - (1 - share) * shift), velocity
 
     # --- the probability flow -------------------------------------------------------------------
 
@@ -211,9 +230,10 @@ class RecordedDiffusion:
         ------
         ndarray of shape (n_rows, n_features)
         """
-        n_steps, last_share = split_time(stop, self.times)
-        if n_steps == 0:
+        if stop == 0:
             return
+        times = self.flow_times if rng is None and stop != 1 else self.times
+        n_steps, last_share = split_time(stop, times)
         way = self._flow(rows) if rng is None else (y for y, _ in self._chain(rows, rng))
         before = rows
         for k, after in enumerate(way, start=1):

@@ -168,6 +168,12 @@ class ParticleFlow:
         y = Y[rows]
         z = noised(y, self.noises[k], self.rng(k, NOISE))
         v = self.field(state)(z)
+        if np.shape(v) != z.shape or not np.isfinite(v).all():
+            raise FloatingPointError(
+                f"At step {k + 1} of {self.n_steps} the velocity {self.velocity!r} returned "
+                f"{'NaN or infinity' if np.shape(v) == z.shape else f'shape {np.shape(v)}'} for "
+                f"particles of shape {z.shape}."
+            )
         direction, new_memory = self.optimizer.step(v, memory[rows])
         moved = (y + eta * direction).astype(Y.dtype, copy=False)
         if not self._distance(moved) <= state.reach:  # also when it is not a number

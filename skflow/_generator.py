@@ -61,10 +61,11 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         - "paper": ``2 median(D^2) / log(n + 1)`` over n rows of the base (footnote 14);
         - "liu-wang": the same with 0.5 in place of 2, as in the published code of SVGD;
         - "scott", "silverman": the rules of thumb of kernel density estimation.
-    schedule : {"constant", "cosine", "geometric", "linear"} or callable, default="constant"
+    schedule : {"auto", "constant", "cosine", "geometric", "linear"} or callable, default="auto"
         How the bandwidth changes along the training: ``schedule(t)`` for t in [0, 1] is multiplied
-        by `bandwidth`. Names other than "constant" run from 4 down to 1; see
-        :mod:`skflow.schedules` for others.
+        by `bandwidth`. "auto" runs geometrically from half the distance of a typical pair of
+        target rows down to `bandwidth`, and is constant where that is no narrower. The other names
+        run from 4 down to 1; see :mod:`skflow.schedules` for others.
     step_size : float or callable, default=0.5
         The eta of Algorithm 2, or a function eta(t) of the time in [0, 1].
     n_steps : int, default=500
@@ -166,7 +167,7 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         regressor=None,
         *,
         bandwidth="auto",
-        schedule="constant",
+        schedule="auto",
         step_size=0.5,
         n_steps=500,
         noise_scale=1.0,
@@ -327,7 +328,7 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         bandwidth = self._resolve_bandwidth(target, start)
         regressor = self._first_regressor(inputs, start, rng)
         fixed = constants(target.rows)
-        return Setup(target, source, inputs, start, fixed, bandwidth, regressor)
+        return Setup(target, source, inputs, start, fixed, bandwidth, regressor).looked_over()
 
     def _resume(self, X, weights, X_base):
         """The same for a generator that goes on, with other target rows."""
@@ -339,7 +340,7 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         )
         if X_base is not None:
             rows = target.space.to_flow(X_base)
-            setup = setup._replace(source=RowSource(rows), inputs=rows, start=rows)
+            setup = setup._replace(source=RowSource(rows), inputs=rows, start=rows).looked_over()
         return setup
 
     def _make_training(self, setup, rng, learned=None):
@@ -382,7 +383,15 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         """
         check_is_fitted(self)
         if self._setup.n_latent is None:
-            return self._generate(self._to_flow(X))
+            rows = self._to_flow(X)
+            self._warn_of_rows_outside(rows, self._setup.known, self._setup.reach, stacklevel=4)
+            return self._generate(rows)
+        if hasattr(X, "columns"):
+            raise ValueError(
+                f"This generator was fitted with n_latent={self._setup.n_latent}: transform takes "
+                "draws of a standard Gaussian, an array without column names, and no rows of the "
+                "data. sample(n) draws them itself."
+            )
         X = check_array(X, dtype=self.particles_.dtype, input_name="X")
         if X.shape[1] != self._setup.n_latent:
             raise ValueError(

@@ -9,9 +9,17 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_array
 from sklearn.utils.validation import has_fit_parameter
 
+from skflow._kernels import nearest
 from skflow._space import symmetric_root, weighted_moments
 
-__all__ = ["LatentSource", "NormalSource", "RowSource", "check_base_rows", "make_source"]
+__all__ = [
+    "LatentSource",
+    "NormalSource",
+    "RowSource",
+    "check_base_rows",
+    "make_source",
+    "reach_of",
+]
 
 
 class NormalSource:
@@ -155,3 +163,13 @@ def check_base_rows(rows, n_features, dtype, name="base"):
             "onto rows of the same width. Pass the same columns for both."
         )
     return rows
+
+
+def reach_of(start):
+    """Distance from the base rows beyond which a row is far outside them.
+
+    Twice the largest distance of a base row to its nearest neighbour among the others.
+    """
+    if len(start) == 1:
+        return np.inf
+    return 2 * nearest(start, start, 2)[1][:, 1].max()

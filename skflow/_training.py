@@ -11,12 +11,13 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from skflow._estimators import learn_on, way_on
-from skflow._sources import LatentSource, RowSource
+from skflow._sources import LatentSource, RowSource, reach_of
 
 __all__ = ["Setup", "Training", "constants"]
 
 # Flow steps between two fits of a regressor that cannot learn on.
 _STEPS_PER_FIT = 10
+_KNOWN_INPUTS = 2000
 
 
 class Setup(NamedTuple):
@@ -38,6 +39,8 @@ class Setup(NamedTuple):
         Before the schedule.
     regressor : regressor
         Fitted to the base, or to whatever it learned before.
+    known, reach : ndarray, float
+        Some inputs, and the distance to the nearest of them at which others are far outside.
     """
 
     target: object
@@ -47,6 +50,13 @@ class Setup(NamedTuple):
     fixed: np.ndarray
     bandwidth: float
     regressor: object
+    known: np.ndarray | None = None
+    reach: float = np.inf
+
+    def looked_over(self):
+        """The same, with some of the inputs and how far around them the generator knows its way."""
+        known = self.inputs[:_KNOWN_INPUTS]
+        return self._replace(known=known, reach=reach_of(known))
 
     @property
     def n_latent(self):

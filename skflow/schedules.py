@@ -11,6 +11,7 @@ __all__ = [
     "Cosine",
     "Geometric",
     "Linear",
+    "auto_schedule",
     "median_squared_distance",
     "neighbor_distance",
 ]
@@ -132,9 +133,34 @@ class Linear(_Annealed):
 SCHEDULES = {"constant": Constant, "cosine": Cosine, "geometric": Geometric, "linear": Linear}
 
 
+def auto_schedule(X, weights, bandwidth):
+    """From half the distance of a typical pair of rows down to the bandwidth, geometrically.
+
+    Wide kernels bring the particles to where the target is, and narrow ones to its details.
+    Constant where the bandwidth is about as wide as that, or wider.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Target rows.
+    weights : ndarray of shape (n_samples,) or None
+        Their weights.
+    bandwidth : float
+        The last bandwidth.
+
+    Returns
+    -------
+    schedule
+        In units of `bandwidth`.
+    """
+    factor = np.sqrt(median_squared_distance(X, weights) / 4) / bandwidth
+    return Geometric(float(factor), 1.0) if factor > _WORTH_A_SCHEDULE else Constant()
+
+
 # --- bandwidth rules: (target X, its weights, base Y) -> sigma, all in flow space ---------------
 
 _MEDIAN_ROWS = 1024  # half a million pairs: the median of D^2 then errs by a few percent
+_WORTH_A_SCHEDULE = 1.25  # times the last bandwidth
 _NEIGHBOR_ROWS = 256  # each of them looks at all rows
 
 

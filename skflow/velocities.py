@@ -80,6 +80,8 @@ class ScoreDifference(BaseEstimator):
         -------
         self : ScoreDifference
         """
+        if self.source is not None:
+            _check_denoiser(self.source, "source")
         self.target_ = _fit_target(self.target, X, sample_weight, sigmas)
         return self
 
@@ -158,7 +160,7 @@ class MMD(BaseEstimator):
         difference (remark 1), in the units of :class:`ScoreDifference`.
     scaled : bool, default=False
         Multiply by sigma^2. Velocities are then lengths, like those of :class:`ScoreDifference`,
-        and one step size serves all bandwidths.
+        and one step size serves all bandwidths. With `normalize` they are lengths anyway.
 
     Notes
     -----
@@ -421,7 +423,16 @@ def _fit_target(denoiser, X, sample_weight, sigmas):
     """A denoiser fitted on the target; None is the kernel estimate, which needs no fit."""
     if denoiser is None:
         return None
+    _check_denoiser(denoiser, "target")
     return clone(denoiser).fit(X, sample_weight=sample_weight, **_if_taken(denoiser, sigmas))
+
+
+def _check_denoiser(denoiser, name):
+    if isinstance(denoiser, type) or not hasattr(denoiser, "denoise"):
+        raise ValueError(
+            f"{name} must be a denoiser, with methods fit and denoise, or None; got {denoiser!r}. "
+            "RegressorDenoiser(regressor) makes one of a regressor."
+        )
 
 
 def _if_taken(denoiser, sigmas):

@@ -305,8 +305,24 @@ def test_a_single_step_is_the_denoiser():
     flow = sampler(n_steps=1, bandwidth=0.3, covariance_type="spherical").fit(GRID, X_base=BASE)
     noise = np.random.RandomState(flow._flow._seed).standard_normal(BASE.shape)
     tau = 0.3 * np.sqrt(30.0**2 - 1)
-    expected = naive.denoiser_of_smoothed(BASE + tau * noise, GRID, 0.3, tau)
+    recorded, mean = flow._flow, GRID.mean(axis=0)  # flow space has the target's mean as its origin
+    z = recorded.of_base.onto(recorded.of_target, BASE - mean + tau * noise, 9.0) + mean
+    expected = naive.denoiser_of_smoothed(z, GRID, 0.3, tau)
     assert_allclose(flow.particles_, expected, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("t", [0.25, 0.5, 0.9])
+def test_half_way_is_half_way_for_both(t):
+    base = GRID + 5
+    flow = DiffusionSampler(random_state=0).fit(GRID, X_base=base)
+
+    def moved(rows):
+        return np.sqrt(np.square(rows - base).sum(axis=1).mean())
+
+    # Times are by rms distance but for a twentieth, which is by steps.
+    assert abs(moved(flow.interpolate(base, t)) / moved(flow.transform(base)) - t) < 0.06
+    particles = flow._space.from_flow(flow._flow.cloud_at(t)[0])
+    assert abs(moved(particles) / moved(flow.particles_) - t) < 0.06
 
 
 # --- denoisers ------------------------------------------------------------------------------------

@@ -6,7 +6,6 @@ from skflow import DiffusionSampler, MMDFlowSampler, SDFlowGenerator, SDFlowSamp
 
 SAMPLERS = [SDFlowSampler, MMDFlowSampler, SVGDSampler]
 SAME_IN_SAMPLERS = [
-    "schedule",
     "base",
     "n_particles",
     "batch_size",
@@ -20,7 +19,7 @@ SAME_IN_SAMPLERS = [
 def test_samplers_use_the_same_words():
     assert_docstring_consistency(SAMPLERS, include_params=SAME_IN_SAMPLERS, include_attrs=True)
     assert_docstring_consistency(
-        [SDFlowSampler, MMDFlowSampler], include_params=["bandwidth", "n_steps"]
+        [SDFlowSampler, MMDFlowSampler], include_params=["bandwidth", "schedule", "n_steps"]
     )
     same = ["base", "n_particles", "covariance_type", "t_stop", "random_state", "verbose"]
     assert_docstring_consistency([SDFlowSampler, DiffusionSampler], include_params=same)

@@ -1,6 +1,7 @@
 """SDFlowGenerator: Algorithm 2 to the letter, any regressor, any velocity, any inputs."""
 
 import pickle
+import warnings
 
 import naive
 import numpy as np
@@ -23,7 +24,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skflow import SDFlowGenerator
 from skflow._flow import NOISE, TARGET_ORDER, ParticleFlow
-from skflow.denoisers import KernelDenoiser
+from skflow.denoisers import KernelDenoiser, RegressorDenoiser
 from skflow.metrics import (
     characteristic_function_distance,
     characteristic_function_threshold,
@@ -479,3 +480,27 @@ def test_verbose(verbose, n_lines, capsys):
 def test_a_regressor_that_diverges_says_so():
     with pytest.raises(FloatingPointError):
         assert np.abs(raw(Tiny(rate=1.0)).fit(X, X_base=BASE).particles_).max() < 1e6
+
+
+def test_rows_far_from_the_inputs_warn():
+    g = generator().fit(X, X_base=BASE)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        g.transform(BASE)
+    with pytest.warns(UserWarning, match="3 of 3 rows lie far outside the base"):
+        g.transform(BASE[:3] + 1000)
+
+
+def test_rows_of_the_data_are_no_latent_draws():
+    g = generator(n_latent=2).fit(X)
+    with pytest.raises(ValueError, match=r"without column names.*sample"):
+        g.transform(pd.DataFrame(X, columns=["a", "b"]))
+
+
+@pytest.mark.parametrize("target", [LinearRegression(), RegressorDenoiser, "kernel"])
+def test_a_denoiser_that_is_none(target):
+    for velocity in (ScoreDifference(target=target), ScoreDifference(source=target)):
+        with pytest.raises(ValueError, match=r"must be a denoiser.*RegressorDenoiser"):
+            velocity.fit(X)
+    with pytest.raises(ValueError, match="velocity is the class MMD: pass an instance"):
+        generator(velocity=MMD).fit(X)

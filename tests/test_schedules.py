@@ -20,6 +20,7 @@ from skflow.schedules import (
     Cosine,
     Geometric,
     Linear,
+    auto_schedule,
     median_squared_distance,
     neighbor_distance,
 )
@@ -177,3 +178,12 @@ def test_auto_where_most_pairs_coincide():
     assert_allclose(BANDWIDTH_RULES["auto"](X, None, X), np.sqrt(mean / 4))
     rows, weights = X[79:], np.append(80, np.ones(20))
     assert_allclose(BANDWIDTH_RULES["auto"](rows, weights, X), np.sqrt(mean / 4))
+
+
+def test_the_auto_schedule_runs_down_from_half_a_typical_distance():
+    X = draw(300)
+    wide = np.sqrt(median_squared_distance(X) / 4)
+    schedule = auto_schedule(X, None, wide / 5)
+    assert_allclose([schedule(0), schedule(0.5), schedule(1)], [5, np.sqrt(5), 1])
+    for bandwidth in (wide, 3 * wide):
+        assert auto_schedule(X, None, bandwidth)(0) == auto_schedule(X, None, bandwidth)(1) == 1
