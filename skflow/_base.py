@@ -177,51 +177,46 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
 
     def _resolve_schedule(self, target=None, bandwidth=None):
         if isinstance(self.schedule, str) and self.schedule == "auto":
-            return Constant() if target is None else auto_schedule(*target[1:3], bandwidth)
+            if target is None:  # it is only looked over
+                return Constant()
+            return auto_schedule(target.rows, target.weights, bandwidth)
         if isinstance(self.schedule, str):
             return SCHEDULES[self.schedule]()
 
-        def schedule(t):
-            value = self.schedule(t)
-            if not (isinstance(value, Real) and 0 < value < np.inf):
-                raise ValueError(
-                    f"schedule({t:g}) must be a positive finite number, got {value!r}: a schedule "
-                    "maps the time in [0, 1] to a bandwidth, in units of the bandwidth parameter."
-                )
-            return value
-
-        return schedule
+        return self._checked(
+            "schedule",
+            "a schedule maps the time in [0, 1] to a bandwidth, in units of the bandwidth "
+            "parameter",
+            zero=False,
+        )
 
     def _resolve_step_size(self):
-        if not callable(self.step_size):
-            return self.step_size
-
-        def step_size(t):
-            value = self.step_size(t)
-            if not (isinstance(value, Real) and 0 <= value < np.inf):
-                raise ValueError(
-                    f"step_size({t:g}) must be a finite number of at least 0, got {value!r}: a "
-                    "step size maps the time in [0, 1] to eta of Algorithm 1."
-                )
-            return value
-
-        return step_size
+        return self._checked(
+            "step_size", "a step size maps the time in [0, 1] to eta of Algorithm 1"
+        )
 
     def _resolve_noise(self):
-        if not callable(self.noise_scale):
-            return self.noise_scale
+        return self._checked(
+            "noise_scale",
+            "a noise level maps the time in [0, 1] to a standard deviation, in units of the "
+            "bandwidth parameter",
+        )
 
-        def noise_scale(t):
-            value = self.noise_scale(t)
-            if not (isinstance(value, Real) and 0 <= value < np.inf):
-                raise ValueError(
-                    f"noise_scale({t:g}) must be a finite number of at least 0, got {value!r}: a "
-                    "noise level maps the time in [0, 1] to a standard deviation, in units of the "
-                    "bandwidth parameter."
-                )
+    def _checked(self, name, meaning, zero=True):
+        """A parameter that may be a function of time; its values are checked as they come."""
+        parameter = getattr(self, name)
+        if not callable(parameter):
+            return parameter
+        wanted = "a finite number of at least 0" if zero else "a positive finite number"
+
+        def checked(t):
+            value = parameter(t)
+            good = isinstance(value, Real) and (0 < value < np.inf or (zero and value == 0))
+            if not good:
+                raise ValueError(f"{name}({t:g}) must be {wanted}, got {value!r}: {meaning}.")
             return value
 
-        return noise_scale
+        return checked
 
     # --- results --------------------------------------------------------------------------------
 
