@@ -72,6 +72,7 @@ def run(trial, n_steps):
     generator = SDFlowGenerator(
         start,
         bandwidth=float(np.sqrt(10 * distances.mean())),
+        schedule="constant",
         step_size=1.0,
         n_steps=n_steps,
         n_latent=N_LATENT,

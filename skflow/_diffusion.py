@@ -34,6 +34,7 @@ import numpy as np
 
 from skflow._fixed_point import solve
 from skflow._recording import split_time, times_along_the_way
+from skflow._space import row_times
 from skflow._stand_in import stand_in
 
 __all__ = ["Gaussian", "RecordedDiffusion"]
@@ -72,7 +73,7 @@ class Gaussian:
     def onto(self, other, Z, sigma):
         """Rows of this Gaussian under noise, as rows of another under the same noise."""
         matrix = self._root(sigma, -0.5) @ other._root(sigma, 0.5)
-        return other.mean_ + _times(Z - self.mean_, matrix)
+        return other.mean_ + row_times(Z - self.mean_, matrix)
 
     def _root(self, sigma, power):
         return (self.vectors_ * (self.variances_ + sigma**2) ** power) @ self.vectors_.T
@@ -82,7 +83,9 @@ class Gaussian:
         return np.sqrt(1 + sigma**2 / np.where(some, self.variances_, np.inf))
 
     def _stretched(self, rows, factors):
-        return self.mean_ + _times(rows - self.mean_, (self.vectors_ * factors) @ self.vectors_.T)
+        return self.mean_ + row_times(
+            rows - self.mean_, (self.vectors_ * factors) @ self.vectors_.T
+        )
 
 
 class _Last(NamedTuple):
@@ -326,11 +329,6 @@ def _heun(denoise, z, sigma, next_sigma):
     slope = z - denoise(z, sigma)
     there = z + step * slope
     return z + step / 2 * (slope + there - denoise(there, next_sigma))
-
-
-def _times(rows, matrix):
-    """``rows @ matrix``, one row at a time: BLAS rounds differently for one row and for many."""
-    return (rows[:, None] @ matrix)[:, 0]
 
 
 def _normal(rng, like):

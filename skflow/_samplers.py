@@ -5,7 +5,6 @@ from functools import partial
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils._param_validation import HasMethods, StrOptions
-from sklearn.utils.validation import has_fit_parameter
 
 from skflow._base_sampler import BaseFlowSampler
 from skflow._diffusion import Gaussian, RecordedDiffusion
@@ -15,7 +14,7 @@ from skflow._sources import NormalSource
 from skflow._space import weighted_moments
 from skflow.denoisers import KernelDenoiser
 from skflow.schedules import SCHEDULES
-from skflow.velocities import MMD, ScoreDifference, Stein, particle_mean
+from skflow.velocities import MMD, ScoreDifference, Stein, fit_denoiser, particle_mean
 
 __all__ = ["DiffusionSampler", "MMDFlowSampler", "SDFlowSampler", "SVGDSampler"]
 
@@ -540,8 +539,8 @@ class DiffusionSampler(BaseFlowSampler):
     target, or `sample` remembers where it began.
 
     With the kernel denoiser the law of the samples is that of
-    :class:`~sklearn.neighbors.KernelDensity` with the same bandwidth, as `n_steps` grows; with 100
-    steps `sample` adds about 0.7 of its variance. ``inverse_transform`` needs ``t_stop=1``.
+    :class:`~sklearn.neighbors.KernelDensity` with the same bandwidth, as `n_steps` grows; with few
+    steps `sample` spreads less. ``inverse_transform`` needs ``t_stop=1``.
 
     `transform` needs a denoiser of the base, too: exact for ``base="normal"``, otherwise the kernel
     estimate on the base rows, which in many dimensions knows little of how they spread. The laws of
@@ -627,7 +626,10 @@ class DiffusionSampler(BaseFlowSampler):
 
     def _record(self, target, start, source, bandwidth, rng, on_step):
         sigmas = self._levels(bandwidth)
-        denoiser = self._fit_denoiser(target.rows, target.weights, sigmas, rng)
+        denoiser = (
+            KernelDenoiser() if self.denoiser is None else plant_seeds(clone(self.denoiser), rng)
+        )
+        denoiser = fit_denoiser(denoiser, target.rows, target.weights, sigmas)
         if isinstance(source, NormalSource):
             of_base = Gaussian(source.mean_, source.root_ @ source.root_)
             denoise_base = of_base.denoise
@@ -641,12 +643,6 @@ class DiffusionSampler(BaseFlowSampler):
         )
         self.denoiser_ = denoiser
         return recorded
-
-    def _fit_denoiser(self, rows, weights, sigmas, rng):
-        denoiser = KernelDenoiser() if self.denoiser is None else clone(self.denoiser)
-        plant_seeds(denoiser, rng)
-        known = {"sigmas": sigmas} if has_fit_parameter(denoiser, "sigmas") else {}
-        return denoiser.fit(rows, sample_weight=weights, **known)
 
 
 def _kernel_denoiser(Y, Z, sigma, own):

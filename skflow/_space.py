@@ -2,7 +2,7 @@
 
 import numpy as np
 
-__all__ = ["FlowSpace", "symmetric_root", "weighted_moments"]
+__all__ = ["FlowSpace", "row_times", "symmetric_root", "weighted_moments"]
 
 
 def weighted_moments(X, weights=None):
@@ -29,7 +29,7 @@ def symmetric_root(covariance, power=0.5):
     return (vectors * powers) @ vectors.T
 
 
-def _times(rows, matrix):
+def row_times(rows, matrix):
     """``rows @ matrix``, one row at a time: BLAS rounds differently for one row and for many."""
     return (rows[:, None] @ matrix)[:, 0]
 
@@ -104,15 +104,15 @@ class FlowSpace:
         """Rows in flow space, in the dtype of X."""
         flow = (X - self.mean_) / self.scale_
         if self.inverse_root_ is not None:
-            flow = _times(flow, self.inverse_root_)
+            flow = row_times(flow, self.inverse_root_)
         return np.ascontiguousarray(flow, dtype=X.dtype)
 
     def from_flow(self, Y):
         """Rows of flow space in units of the data, in the dtype of Y."""
-        data = Y if self.root_ is None else _times(Y, self.root_)
+        data = Y if self.root_ is None else row_times(Y, self.root_)
         return np.asarray(data * self.scale_ + self.mean_, dtype=Y.dtype)
 
     def gradient_to_flow(self, gradient):
         """The gradient of a function by the data as one by the rows of flow space."""
         scaled = gradient * self.scale_
-        return scaled if self.root_ is None else _times(scaled, self.root_)
+        return scaled if self.root_ is None else row_times(scaled, self.root_)

@@ -82,7 +82,9 @@ class ScoreDifference(BaseEstimator):
         """
         if self.source is not None:
             _check_denoiser(self.source, "source")
-        self.target_ = _fit_target(self.target, X, sample_weight, sigmas)
+        if self.target is not None:
+            _check_denoiser(self.target, "target")
+        self.target_ = fit_denoiser(self.target, X, sample_weight, sigmas)
         return self
 
     def learn(self, X, Y, sigma, sample_weight=None, learned=None):
@@ -382,7 +384,9 @@ class Denoising(BaseEstimator):
         -------
         self : Denoising
         """
-        self.target_ = _fit_target(self.target, X, sample_weight, sigmas)
+        if self.target is not None:
+            _check_denoiser(self.target, "target")
+        self.target_ = fit_denoiser(self.target, X, sample_weight, sigmas)
         return self
 
     def __call__(self, Z, X, Y, sigma, sample_weight=None, own=None):
@@ -419,11 +423,10 @@ class Denoising(BaseEstimator):
 # --- what the velocities share ------------------------------------------------------------------
 
 
-def _fit_target(denoiser, X, sample_weight, sigmas):
+def fit_denoiser(denoiser, X, sample_weight, sigmas):
     """A denoiser fitted on the target; None is the kernel estimate, which needs no fit."""
     if denoiser is None:
         return None
-    _check_denoiser(denoiser, "target")
     return clone(denoiser).fit(X, sample_weight=sample_weight, **_if_taken(denoiser, sigmas))
 
 

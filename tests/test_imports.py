@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "_base_sampler": {"_base", "_recording", "_sources", "optimizers"},
     "_training": {"_estimators", "_sources"},
     "_generator": {"_base", "_estimators", "_sources", "_training", "optimizers", "velocities"},
-    "_diffusion": {"_fixed_point", "_recording", "_stand_in"},
+    "_diffusion": {"_fixed_point", "_recording", "_space", "_stand_in"},
     "_samplers": {
         "_base_sampler",
         "_diffusion",
