@@ -20,8 +20,9 @@ from sklearn.neighbors import KernelDensity
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skflow import SDFlowSampler
+from skflow import MMDFlowSampler, SDFlowGenerator, SDFlowSampler
 from skflow.metrics import energy_distance
+from skflow.schedules import median_squared_distance
 
 WINE, CULTIVAR = load_wine(return_X_y=True)
 FRAME = load_wine(as_frame=True).data
@@ -307,3 +308,37 @@ def test_an_unseeded_base_is_fitted_with_the_samplers_seed():
     first, second = (sampler(base=base).fit(WINE).particles_ for _ in range(2))
     assert_array_equal(first, second)
     assert base.random_state is None
+
+
+@pytest.mark.parametrize("estimator", [SDFlowSampler, MMDFlowSampler, SDFlowGenerator])
+def test_the_bandwidth_falls_by_default_where_the_target_is_dense(estimator):
+    dense = np.random.default_rng(0).normal(size=(300, 2))
+    seen = []
+
+    def note(flow, Z, X, Y, sigma, **unused):
+        seen.append(sigma)
+        return 0 * Z
+
+    fitted = estimator(n_steps=5, velocity=Noting(note), random_state=0).fit(dense)
+    wide = np.sqrt(median_squared_distance(dense / dense.std(axis=0)) / 4)
+    assert fitted.bandwidth_ < 0.5 * wide
+    assert_allclose(seen, np.geomspace(wide, fitted.bandwidth_, 5))
+    seen.clear()
+    fitted = estimator(n_steps=5, velocity=Noting(note), random_state=0).fit(WINE)
+    assert_allclose(seen, 5 * [fitted.bandwidth_])  # wide enough as it is
+
+
+class Noting:
+    """A velocity that calls a function, and is not cloned but kept."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def __deepcopy__(self, memo):
+        return self
+
+    def fit(self, X, sample_weight=None):
+        return self
+
+    def __call__(self, *rows, **options):
+        return self.function(self, *rows, **options)
