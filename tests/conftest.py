@@ -1,6 +1,21 @@
 """What every test needs before its first import."""
 
+import hashlib
 import os
+import tempfile
+from pathlib import Path
+
+import skflow
 
 # scikit-learn's array API checks skip themselves without it, and scipy reads it only once.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
+
+
+def _cache_of_these_sources():
+    """numba looks at the file of a cached function, and not at those that it was generated from."""
+    folder = Path(skflow.__file__).parent / "_kernels"
+    sources = b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))
+    return Path(tempfile.gettempdir(), f"skflow-tests-{hashlib.md5(sources).hexdigest()}")
+
+
+os.environ.setdefault("NUMBA_CACHE_DIR", str(_cache_of_these_sources()))

@@ -1,0 +1,47 @@
+"""The streaming Gaussian kernel mean, compiled by numba: the engine under every flow.
+
+For queries ``z``, points ``x_j`` with values ``v_j`` and weights ``w_j``, and the Gaussian kernel
+``K(z, x) = exp(-|z - x|^2 / (2 sigma^2))``, :func:`kernel_mean` returns at each query
+
+    mean        = sum_j w_j K(z, x_j) v_j / sum_j w_j K(z, x_j)
+    log_density = log(sum_j w_j K(z, x_j) / sum_j w_j)
+
+in one pass over the points and without ever forming a queries-by-points matrix.
+
+How it works, from the outside in:
+
+- ``mean``: :func:`kernel_mean` is ``finalize(partial(...))``. A :class:`KernelState` holds two
+  numbers and a mean for each query and merges associatively (:func:`merge`), so that points may
+  arrive in chunks, from threads or from machines.
+- ``points``: :class:`Points` are centred, and laid out once for many calls in the panels that the
+  compiled loops stream. Groups of queries are dealt out to ``threads``.
+- ``compiled``: for a group of queries and a tile of points the kernels, and then the sums.
+- ``loops``: the inner loops, generated for a dtype as explicit ``vectors``. Kernels are
+  ``2^(logit - shift)``, with logits in base 2 (a bias and d multiply-adds), an inlined polynomial,
+  and a bound on the largest logit as the shift.
+
+Precision. Writing ``-|z - x|^2 / 2`` as ``z.x - |x|^2 / 2 - |z|^2 / 2`` costs one multiply-add a
+dimension, but its rounding error grows with ``|z| |x| / sigma^2`` (norms about the centre of the
+points). In float32, queries for which that number exceeds ``_FLOAT32_REACH`` are computed in
+float64. The choice depends on the query and on the points, never on the other queries. In float64
+the same number is harmless up to about 1e12 (a log-density is then good to 1e-4); where sigma is a
+ten-millionth of the spread of the points, a log-density is off by a tenth.
+
+A query's arithmetic does not depend on its neighbours, so results have the same bits for any
+number of threads and any split of the queries.
+"""
+
+from skflow._kernels.mean import KernelState, exchange, finalize, kernel_mean, merge, partial
+from skflow._kernels.neighbors import nearest
+from skflow._kernels.points import Points
+
+__all__ = [
+    "KernelState",
+    "Points",
+    "exchange",
+    "finalize",
+    "kernel_mean",
+    "merge",
+    "nearest",
+    "partial",
+]

@@ -1,0 +1,213 @@
+"""The compiled inner loops of the kernel mean: generated for a dtype and a register file.
+
+The arrays that these loops work on are laid out for them by
+:mod:`skflow._kernels.points`:
+
+- queries come in groups of GROUP, which share every load of a point;
+- points come in panels: PANEL vectors of points, a row of the panel for each dimension;
+- values come in rows, padded to whole vectors.
+
+Everything is C-contiguous and of one dtype. See :func:`weigh`, :func:`average` and :func:`fuse`.
+"""
+
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from skflow._kernels.vectors import N_REGISTERS, Vectors
+
+# GROUP x PANEL sums and a row of a panel stay in registers.
+PANEL = 3
+GROUP = 8 if N_REGISTERS == 32 else 4
+FUSED_GROUP = 4  # of the loops for few dimensions
+
+
+class _Code(Vectors):
+    """Builder of one loop nest: its arrays as pointers, its numbers as integers."""
+
+    def __init__(self, context, builder, signature, arguments):
+        for_dtype = next(t.dtype for t in signature.args if isinstance(t, types.Array))
+        super().__init__(builder, for_dtype)
+        self.arguments = [
+            context.make_array(kind)(context, builder, value).data
+            if isinstance(kind, types.Array)
+            else value
+            for kind, value in zip(signature.args, arguments, strict=True)
+        ]
+        self.index = context.get_value_type(types.intp)
+
+    def number(self, value):
+        return self.index(value)
+
+    def plus(self, *terms):
+        total, *rest = (self.number(t) if isinstance(t, int) else t for t in terms)
+        for term in rest:
+            total = self.builder.add(total, term)
+        return total
+
+    def times(self, a, b):
+        return self.builder.mul(a, self.number(b) if isinstance(b, int) else b)
+
+    def loop(self, start, stop):
+        return cgutils.for_range(self.builder, stop, start=start)
+
+    def get(self, variables):
+        return [self.builder.load(v) for v in variables]
+
+    def logits(self, queries, shifts, panels, biases, panel, n_dims):
+        """``bias - shift + z . x`` for a group of queries and a panel: [query][vector]."""
+        b = self.builder
+        start = self.times(panel, PANEL * self.lanes)
+        bias = [self.load(biases, self.plus(start, p * self.lanes)) for p in range(PANEL)]
+        sums = []
+        for q in range(GROUP):
+            shift = self.spread(shifts, self.number(q))
+            sums.append([self.variable(b.fsub(bias[p], shift)) for p in range(PANEL)])
+        first = self.times(start, n_dims)
+        with self.loop(self.number(0), n_dims) as k:
+            row = self.plus(first, self.times(k.index, PANEL * self.lanes))
+            x = [self.load(panels, self.plus(row, p * self.lanes)) for p in range(PANEL)]
+            for q in range(GROUP):
+                z = self.spread(queries, self.plus(self.times(k.index, GROUP), q))
+                for p in range(PANEL):
+                    b.store(self.multiply_add(z, x[p], b.load(sums[q][p])), sums[q][p])
+        return [self.get(row) for row in sums]
+
+
+def _loop(build):
+    """An intrinsic for numba of a function that generates code, typed by its arguments."""
+
+    @intrinsic
+    def typed(typing_context, arguments):
+        def generate(context, builder, signature, values):
+            unpacked = cgutils.unpack_tuple(builder, values[0])
+            inner = types.void(*signature.args[0].types)
+            build(_Code(context, builder, inner, unpacked), inner)
+            return context.get_dummy_value()
+
+        return types.void(arguments), generate
+
+    return typed
+
+
+@_loop
+def weigh(code, signature):
+    """Kernels of a group of queries and a panel, and their sums lane by lane.
+
+    (queries (D, GROUP), shifts (GROUP,), panels (., D, W), biases (., W), panel, n_dims,
+    kernels (GROUP, W), sums (GROUP, lanes)): kernels[q, j] = 2^(biases[j] - shifts[q] + z_q . x_j)
+    for the points of one panel, added to sums[q].
+    """
+    queries, shifts, panels, biases, panel, n_dims, kernels, sums = code.arguments
+    b = code.builder
+    logits = code.logits(queries, shifts, panels, biases, panel, n_dims)
+    for q in range(GROUP):
+        total = None
+        for p in range(PANEL):
+            kernel = code.exp2(logits[q][p])
+            code.store(kernel, kernels, code.number((q * PANEL + p) * code.lanes))
+            total = kernel if total is None else b.fadd(total, kernel)
+        place = code.number(q * code.lanes)
+        code.store(b.fadd(code.load(sums, place), total), sums, place)
+
+
+@_loop
+def average(code, signature):
+    """Values weighted by kernels: totals (GROUP, V) += kernels (GROUP, W) @ values (W, V).
+
+    (kernels, values (. W, V), panel, width, totals): `width` is V in vectors.
+    """
+    kernels, values, panel, width, totals = code.arguments
+    b = code.builder
+    panel_width = PANEL * code.lanes
+    row_length = code.times(width, code.lanes)
+    first = code.times(code.times(panel, panel_width), row_length)
+
+    def strip(vector, count):
+        """A strip of `count` vectors of values from number `vector` on."""
+        offset = code.times(vector, code.lanes)
+        # From zero: a total of all points would round off more and more of what is added.
+        sums = [[code.variable(code.constant(0.0)) for _ in range(count)] for _ in range(GROUP)]
+        with code.loop(code.number(0), code.number(panel_width)) as j:
+            row = code.plus(first, code.times(j.index, row_length), offset)
+            v = [code.load(values, code.plus(row, p * code.lanes)) for p in range(count)]
+            for q in range(GROUP):
+                kernel = code.spread(kernels, code.plus(q * panel_width, j.index))
+                for p in range(count):
+                    b.store(code.multiply_add(kernel, v[p], b.load(sums[q][p])), sums[q][p])
+        for q in range(GROUP):
+            for p in range(count):
+                place = code.plus(code.times(row_length, q), offset, p * code.lanes)
+                total = b.fadd(code.load(totals, place), b.load(sums[q][p]))
+                code.store(total, totals, place)
+
+    full = b.udiv(width, code.number(PANEL))
+    with code.loop(code.number(0), full) as number:
+        strip(code.times(number.index, PANEL), PANEL)
+    done = code.times(full, PANEL)
+    for count in range(1, PANEL):
+        with b.if_then(b.icmp_unsigned("==", b.sub(width, done), code.number(count))):
+            strip(done, count)
+
+
+@_loop
+def highest(code, signature):
+    """Largest logits of a group of queries and a run of panels, lane by lane.
+
+    (queries (D, GROUP), shifts (GROUP,), panels (., D, W), biases (., W), start, stop, n_dims,
+    tops (GROUP, lanes)): the arguments of :func:`weigh`; tops are raised where they are lower.
+    """
+    queries, shifts, panels, biases, start, stop, n_dims, tops = code.arguments
+    with code.loop(start, stop) as panel:
+        logits = code.logits(queries, shifts, panels, biases, panel.index, n_dims)
+        for q in range(GROUP):
+            place = code.number(q * code.lanes)
+            top = code.load(tops, place)
+            for logit in logits[q]:
+                top = code.maximum(logit, top)
+            code.store(top, tops, place)
+
+
+@_loop
+def fuse(code, signature):
+    """The sums of a few queries over a run of points of few dimensions, in registers throughout.
+
+    (queries (D, FUSED_GROUP), shifts (FUSED_GROUP,), points (., D, lanes), biases (., lanes),
+    values (., V, lanes), start, stop, d, v, sums (FUSED_GROUP, 1 + V, lanes)): for each query the
+    sum of its kernels and of the values weighted by them, added lane by lane to `sums`. d and v
+    are tuples of length D and V, so that these are constants of the compiled code; an empty v
+    says that the values are the points.
+    """
+    queries, shifts, points, biases, values, start, stop, _, _, sums = code.arguments
+    b, L = code.builder, code.lanes
+    n_dims, n_values = (len(kind) for kind in signature.args[7:9])
+    shift = [code.spread(shifts, code.number(q)) for q in range(FUSED_GROUP)]
+    z = [
+        [code.spread(queries, code.number(k * FUSED_GROUP + q)) for k in range(n_dims)]
+        for q in range(FUSED_GROUP)
+    ]
+    n_sums = 1 + (n_values or n_dims)
+    places = [
+        [code.number((q * n_sums + k) * L) for k in range(n_sums)] for q in range(FUSED_GROUP)
+    ]
+    totals = [[code.variable(code.load(sums, i)) for i in row] for row in places]
+    with code.loop(start, stop) as j:
+        bias = code.load(biases, code.times(j.index, L))
+        first = code.times(j.index, n_dims * L)
+        x = [code.load(points, code.plus(first, k * L)) for k in range(n_dims)]
+        v = x
+        if n_values:
+            first = code.times(j.index, n_values * L)
+            v = [code.load(values, code.plus(first, k * L)) for k in range(n_values)]
+        for q in range(FUSED_GROUP):
+            logit = b.fsub(bias, shift[q])
+            for k in range(n_dims):
+                logit = code.multiply_add(z[q][k], x[k], logit)
+            kernel = code.exp2(logit)
+            total, *weighted = totals[q]
+            b.store(b.fadd(b.load(total), kernel), total)
+            for k, place in enumerate(weighted):
+                b.store(code.multiply_add(kernel, v[k], b.load(place)), place)
+    for q in range(FUSED_GROUP):
+        for i, place in zip(places[q], totals[q], strict=True):
+            code.store(b.load(place), sums, i)

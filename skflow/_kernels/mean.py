@@ -1,0 +1,181 @@
+"""Kernel means and log-densities: states of queries, how they merge, and what they end in."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from skflow._kernels.points import LOG2_E, Points, mean_of
+
+_FLOAT32_REACH = 64.0  # about 4e-6 of error in a float32 logit
+
+
+class KernelState(NamedTuple):
+    """What a set of points has contributed at each query; merge with :func:`merge`.
+
+    Attributes
+    ----------
+    log_sum : ndarray of shape (n_queries,)
+        ``log sum_j w_j K(z, x_j)``.
+    mean : ndarray of shape (n_queries, n_values)
+        The kernel-weighted mean of the values.
+    weight : float
+        ``sum_j w_j``.
+    """
+
+    log_sum: np.ndarray
+    mean: np.ndarray
+    weight: float
+
+
+def partial(Z, X, sigma, values=None, weights=None):
+    """State of every query ``Z`` after the points ``X``; see :func:`kernel_mean`.
+
+    Returns
+    -------
+    KernelState
+        In float64, whatever the dtype of the input.
+    """
+    Z = np.asarray(Z, order="C")
+    if not isinstance(X, Points):
+        X = Points(X, values, weights)
+    elif values is not None or weights is not None:
+        raise ValueError("values and weights belong to the Points: pass them there.")
+    points = X
+    if Z.ndim != 2 or Z.shape[1] != points.X.shape[1]:
+        raise ValueError(
+            "Z and X must be 2-D arrays of the same width, got shapes "
+            f"{Z.shape} and {points.X.shape}."
+        )
+    if not (math.isfinite(sigma) and sigma > 0):
+        raise ValueError(f"sigma must be a positive finite number, got {sigma!r}.")
+    offsets = Z - points.center
+    log2_sum, mean = np.empty(len(Z)), np.empty((len(Z), points.n_values))
+    near = np.zeros(len(Z), dtype=bool)
+    if Z.dtype == points.X.dtype == np.float32:
+        # Norms about the centre decide which queries float32 can carry.
+        lengths = np.sqrt(np.einsum("ij,ij->i", offsets, offsets))
+        near = (lengths + points.radius) * points.radius <= _FLOAT32_REACH * float(sigma) ** 2
+    for rows, dtype in ((near, np.float32), (~near, np.float64)):
+        if rows.all():
+            log2_sum, mean = mean_of(points, offsets, sigma, dtype)
+        elif rows.any():
+            log2_sum[rows], mean[rows] = mean_of(points, offsets[rows], sigma, dtype)
+    return KernelState(log2_sum / LOG2_E, mean, points.weight)
+
+
+def merge(first, second):
+    """State of the same queries after the points of both states."""
+    log_sum = np.logaddexp(first.log_sum, second.log_sum)
+    share = np.exp(second.log_sum - log_sum)[:, None]
+    mean = first.mean + share * (second.mean - first.mean)
+    return KernelState(log_sum, mean, first.weight + second.weight)
+
+
+def exchange(state, Z, Y, sigma, own, values=None, own_values=None):
+    """State of each query when a row of its own has taken the place of some of the points.
+
+    Parameters
+    ----------
+    state : KernelState
+        At the queries Z, after the points Y without weights.
+    Z : ndarray of shape (n_queries, n_features)
+        The queries.
+    Y : ndarray of shape (n_points, n_features)
+        The points.
+    sigma : float
+        Standard deviation of the kernel.
+    own : StandIn
+        For each query the row that joins, its neighbours among Y, and how much of each leaves.
+    values : ndarray of shape (n_points, n_values), default=None
+        What is averaged; Y itself by default.
+    own_values : ndarray of shape (n_queries, n_values), default=None
+        The values of the rows that join; the rows themselves by default.
+
+    Returns
+    -------
+    KernelState
+    """
+
+    def log_kernel(points):
+        return -0.5 * np.square((Z - points) / float(sigma), dtype=np.float64).sum(axis=1)
+
+    values = Y if values is None else values
+    own_values = own.rows if own_values is None else own_values
+    # In units of the old sum: what is left of it, and of its weighted values.
+    rest, rest_values = np.ones(len(Z)), state.mean.copy()
+    for neighbor, share in zip(own.neighbors.T, own.shares.T, strict=True):
+        leaves = share * np.exp(np.minimum(log_kernel(Y[neighbor]) - state.log_sum, 0.0))
+        rest -= leaves
+        rest_values -= leaves[:, None] * values[neighbor]
+    # Where all but nothing is left, it is rounding.
+    drowned = rest < (1e-5 if Z.dtype == np.float32 else 1e-10)
+    rest[drowned], rest_values[drowned] = 0.0, 0.0
+    joining = log_kernel(own.rows)
+    top = np.maximum(joining, state.log_sum)
+    old, new = np.exp(state.log_sum - top), np.exp(joining - top)
+    total = old * rest + new
+    gone = total == 0  # what left was all that counted
+    total, new = np.where(gone, 1.0, total), np.where(gone, 1.0, new)
+    mean = (old[:, None] * rest_values + new[:, None] * own_values) / total[:, None]
+    return KernelState(top + np.log(total), mean, state.weight)
+
+
+def finalize(state):
+    """``(mean, log_density)`` of a state, as :func:`kernel_mean` defines them."""
+    return state.mean, state.log_sum - math.log(state.weight)
+
+
+def kernel_mean(Z, X, sigma, values=None, weights=None):
+    """Gaussian soft mean and log kernel density at each row of Z, in one streaming pass.
+
+    Parameters
+    ----------
+    Z : ndarray of shape (n_queries, n_features)
+        Where to evaluate.
+    X : ndarray of shape (n_points, n_features)
+        The points.
+    sigma : float
+        Standard deviation of the kernel ``exp(-|z - x|^2 / (2 sigma^2))``, in units of X.
+    values : ndarray of shape (n_points, n_values), default=None
+        What is averaged; X itself by default.
+    weights : ndarray of shape (n_points,), default=None
+        Non-negative weights of the points; equal by default. Only their ratios matter.
+
+    Returns
+    -------
+    mean : ndarray of shape (n_queries, n_values)
+        ``E[K v] / E[K]`` over the weighted points: with ``values=None`` the terms in the brackets
+        of equation 15. float32 if Z and X are float32, else float64.
+    log_density : ndarray of shape (n_queries,)
+        ``log E[K]``. Add ``-d/2 log(2 pi sigma^2)`` for the density of equation 12.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not match, sigma is not positive, or no point has a positive weight.
+
+    Notes
+    -----
+    Time grows as n_queries x n_points x (n_features + n_values), memory as the input.
+
+    References
+    ----------
+    Weber, "The Score-Difference Flow for Implicit Generative Modeling", TMLR 2023, equations
+    12 to 15.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skflow._kernels import kernel_mean
+    >>> mean, log_density = kernel_mean(np.zeros((1, 1)), np.array([[-1.0], [3.0]]), sigma=1.0)
+    >>> weights = np.exp([-0.5, -4.5])
+    >>> bool(np.allclose(mean, weights @ [-1.0, 3.0] / weights.sum()))
+    True
+    >>> bool(np.allclose(log_density, np.log(weights.mean())))
+    True
+    """
+    mean, log_density = finalize(partial(Z, X, sigma, values=values, weights=weights))
+    single = np.asarray(Z).dtype == np.asarray(X).dtype == np.float32
+    dtype = np.float32 if single else np.float64
+    return mean.astype(dtype, copy=False), log_density.astype(dtype, copy=False)

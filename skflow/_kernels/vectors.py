@@ -1,0 +1,134 @@
+"""Explicit vectors for numba: a thin layer over the LLVM builder, and two to the power of a vector.
+
+LLVM turns plain loops into vectors only where its cost model and the language let it: it stays at
+half of the vector width of many processors, keeps sums in memory between the passes of an inner
+loop, and calls a scalar function for every exponential. The inner loops of skflow are therefore
+written as vectors, by functions that generate their LLVM code (:mod:`skflow._kernels.loops`).
+Arithmetic happens in the order in which it is written, and so has the same bits for every query.
+"""
+
+import math
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils, config
+from numba.core.codegen import get_host_cpu_features
+
+
+def _register_file():
+    """Bytes in a vector register, and how many there are, of the processor to compile for."""
+    features = config.CPU_FEATURES
+    enabled = set((get_host_cpu_features() if features is None else features).split(","))
+    if "+avx512f" in enabled:
+        return 64, 32
+    if "+avx" in enabled:
+        return 32, 16
+    # 128 bits are on every x86-64 (16 registers) and on every ARM64 (32).
+    return 16, 32 if "+neon" in enabled else 16
+
+
+VECTOR_BYTES, N_REGISTERS = _register_file()
+
+
+def lanes(dtype):
+    """Numbers of a dtype in a vector."""
+    return VECTOR_BYTES // np.dtype(dtype).itemsize
+
+
+def _exp2_coefficients(degree):
+    """Coefficients of a near-minimax polynomial for 2^f on [-1/2, 1/2], lowest power first."""
+    # The Chebyshev series of 2^(x/2) on [-1, 1], from a Taylor series long enough to be exact;
+    # a least-squares fit would lose four bits.
+    taylor = [(math.log(2) / 2) ** k / math.factorial(k) for k in range(degree + 10)]
+    chebyshev = np.polynomial.chebyshev.poly2cheb(taylor)[: degree + 1]
+    return (np.polynomial.chebyshev.cheb2poly(chebyshev) * 2.0 ** np.arange(degree + 1)).tolist()
+
+
+LOWEST = {np.float32: -126.0, np.float64: -1022.0}  # exponents of the smallest normal numbers
+
+# Lowest exponent, bits of the mantissa, polynomial for 2^f.
+_FORMATS = {
+    types.float32: (LOWEST[np.float32], 23, _exp2_coefficients(6)),
+    types.float64: (LOWEST[np.float64], 52, _exp2_coefficients(11)),
+}
+
+
+class Vectors:
+    """Vectors of one dtype, and what is done with them, inside one function that is compiled.
+
+    Parameters
+    ----------
+    builder : IRBuilder
+        Where the code goes.
+    dtype : numba type
+        float32 or float64.
+    """
+
+    def __init__(self, builder, dtype):
+        self.builder = builder
+        self.lowest, self.mantissa_bits, self.coefficients = _FORMATS[dtype]
+        bits = dtype.bitwidth
+        self.lanes = VECTOR_BYTES * 8 // bits
+        self.scalar = ir.FloatType() if bits == 32 else ir.DoubleType()
+        self.type = ir.VectorType(self.scalar, self.lanes)
+        self.integers = ir.VectorType(ir.IntType(bits), self.lanes)
+        self.align = bits // 8
+
+    def constant(self, value):
+        return ir.Constant(self.type, [ir.Constant(self.scalar, value)] * self.lanes)
+
+    def load(self, pointer, index):
+        """The vector that starts at an element."""
+        return self.builder.load(self._at(pointer, index), align=self.align)
+
+    def store(self, vector, pointer, index):
+        self.builder.store(vector, self._at(pointer, index), align=self.align)
+
+    def _at(self, pointer, index):
+        return self.builder.bitcast(self.builder.gep(pointer, [index]), self.type.as_pointer())
+
+    def spread(self, pointer, index):
+        """One element in all lanes."""
+        element = self.builder.load(self.builder.gep(pointer, [index]))
+        one = self.builder.insert_element(
+            ir.Constant(self.type, ir.Undefined), element, ir.Constant(ir.IntType(32), 0)
+        )
+        everywhere = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
+        return self.builder.shuffle_vector(one, ir.Constant(self.type, ir.Undefined), everywhere)
+
+    def variable(self, value):
+        """A vector that changes in a loop, with its first value: a register once optimized."""
+        place = cgutils.alloca_once(self.builder, self.type)
+        self.builder.store(value, place)
+        return place
+
+    def multiply_add(self, a, b, c):
+        """``a * b + c``, in one instruction where the processor has it."""
+        letter = "f32" if self.align == 4 else "f64"
+        function = cgutils.get_or_insert_function(
+            self.builder.module,
+            ir.FunctionType(self.type, [self.type] * 3),
+            f"llvm.fmuladd.v{self.lanes}{letter}",
+        )
+        return self.builder.call(function, [a, b, c])
+
+    def maximum(self, a, b):
+        return self.builder.select(self.builder.fcmp_ordered(">", a, b), a, b)
+
+    def exp2(self, t):
+        """``2^t`` for t from about `lowest` to 0, and ``2^lowest`` for anything below."""
+        b = self.builder
+        # Adding 1.5 * 2^mantissa_bits leaves round(t) in the low bits of the sum: less the number
+        # added, it is the rounded value; moved into the exponent field, it multiplies by 2^round.
+        magic = self.constant(1.5 * 2**self.mantissa_bits)
+        t = self.maximum(t, self.constant(self.lowest))
+        shifted = b.fadd(t, magic)
+        f = b.fsub(t, b.fsub(shifted, magic))
+        *rest, power = map(self.constant, self.coefficients)
+        for coefficient in reversed(rest):
+            power = self.multiply_add(power, f, coefficient)
+        shift = ir.Constant(ir.IntType(self.align * 8), self.mantissa_bits)
+        shift = ir.Constant(self.integers, [shift] * self.lanes)
+        exponent = b.shl(b.bitcast(shifted, self.integers), shift)
+        return b.bitcast(b.add(b.bitcast(power, self.integers), exponent), self.type)
