@@ -213,8 +213,10 @@ class ParticleFlow:
         """Target rows, particles and bandwidth of the step that follows; and the weights."""
         x_rows = self._batch(len(self.X), state.step, TARGET_ORDER)
         y_rows = self.particle_rows(state)
-        weights = None if self.sample_weight is None else self.sample_weight[x_rows]
-        rows = self.X[x_rows], state.particles[y_rows], self.sigmas[state.step]
+        X, weights = self.X, self.sample_weight
+        if not isinstance(x_rows, slice):  # all of X is X itself, which the velocity was fitted on
+            X, weights = X[x_rows], None if weights is None else weights[x_rows]
+        rows = X, state.particles[y_rows], self.sigmas[state.step]
         return rows, {"sample_weight": weights}
 
     def particle_rows(self, state):

@@ -24,7 +24,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import has_fit_parameter
 
 from skflow._density_ratio import DensityRatio
-from skflow._kernels import exchange, finalize, kernel_mean, partial
+from skflow._kernels import Points, exchange, finalize, kernel_mean, partial
 
 __all__ = ["MMD", "Denoising", "DensityRatio", "ScoreDifference", "Stein"]
 
@@ -44,6 +44,9 @@ class ScoreDifference(BaseEstimator):
     source : denoiser, default=None
         Estimate of E[y | z], fitted on the particles before every step; one with ``partial_fit``
         goes on from the step before. None is the kernel estimate.
+    tolerance : float, default=None
+        Share of a kernel sum that may be neglected: with many rows, larger values are faster, most
+        of all in up to three dimensions with the package finufft. None is the rounding.
 
     References
     ----------
@@ -60,9 +63,10 @@ class ScoreDifference(BaseEstimator):
     (True, True)
     """
 
-    def __init__(self, target=None, source=None):
+    def __init__(self, target=None, source=None, tolerance=None):
         self.target = target
         self.source = source
+        self.tolerance = tolerance
 
     def fit(self, X, sample_weight=None, sigmas=None):
         """Fit the target's denoiser, if one was given, on the target rows.
@@ -84,6 +88,7 @@ class ScoreDifference(BaseEstimator):
             _check_denoiser(self.source, "source")
         if self.target is not None:
             _check_denoiser(self.target, "target")
+        self._points = Points(X, weights=sample_weight)
         self.target_ = fit_denoiser(self.target, X, sample_weight, sigmas)
         return self
 
@@ -139,9 +144,13 @@ class ScoreDifference(BaseEstimator):
         -------
         ndarray of shape (n_queries, n_features)
         """
-        from_target = _target_mean(self.target_, Z, X, sigma, sample_weight)
+        if self.target_ is None:
+            points = laid_out(self._points, X, sample_weight)
+            from_target = kernel_mean(Z, points, sigma, tolerance=self.tolerance)[0]
+        else:
+            from_target = self.target_.denoise(Z, sigma)
         if self.source is None:
-            from_source = particle_mean(Z, Y, sigma, own)[0]
+            from_source = particle_mean(Z, Y, sigma, own, tolerance=self.tolerance)[0]
         else:
             learned = self.learn(X, Y, sigma) if learned is None else learned
             from_source = learned.denoise(Z, sigma)
@@ -163,6 +172,9 @@ class MMD(BaseEstimator):
     scaled : bool, default=False
         Multiply by sigma^2. Velocities are then lengths, like those of :class:`ScoreDifference`,
         and one step size serves all bandwidths. With `normalize` they are lengths anyway.
+    tolerance : float, default=None
+        Share of a kernel sum that may be neglected: with many rows, larger values are faster, most
+        of all in up to three dimensions with the package finufft. None is the rounding.
 
     Notes
     -----
@@ -187,12 +199,13 @@ class MMD(BaseEstimator):
            [ 0.3]])
     """
 
-    def __init__(self, normalize=False, scaled=False):
+    def __init__(self, normalize=False, scaled=False, tolerance=None):
         self.normalize = normalize
         self.scaled = scaled
+        self.tolerance = tolerance
 
     def fit(self, X, sample_weight=None):
-        """Nothing to fit: the target rows come with every call.
+        """Lay the target rows out, for the steps in which all of them take part.
 
         Parameters
         ----------
@@ -205,6 +218,7 @@ class MMD(BaseEstimator):
         -------
         self : MMD
         """
+        self._points = Points(X, weights=sample_weight)
         return self
 
     def __call__(self, Z, X, Y, sigma, sample_weight=None, own=None):
@@ -230,8 +244,9 @@ class MMD(BaseEstimator):
         -------
         ndarray of shape (n_queries, n_features)
         """
-        m_X, log_p_X = kernel_mean(Z, X, sigma, weights=sample_weight)
-        m_Y, log_p_Y = particle_mean(Z, Y, sigma, own)
+        points = laid_out(self._points, X, sample_weight)
+        m_X, log_p_X = kernel_mean(Z, points, sigma, tolerance=self.tolerance)
+        m_Y, log_p_Y = particle_mean(Z, Y, sigma, own, tolerance=self.tolerance)
         if self.normalize:
             return m_X - m_Y
         p_X, p_Y = np.exp(log_p_X)[:, None], np.exp(log_p_Y)[:, None]
@@ -251,6 +266,9 @@ class Stein(BaseEstimator):
         Gradient of the target's log-density, ``score(Y) -> (n, d)``: in a sampler in units of the
         data, otherwise in those of the rows that it is called with. None is the kernel estimate
         on the target rows at the bandwidth of the step (equation 13).
+    tolerance : float, default=None
+        Share of a kernel sum that may be neglected: with many rows, larger values are faster, most
+        of all in up to three dimensions with the package finufft. None is the rounding.
 
     References
     ----------
@@ -268,11 +286,12 @@ class Stein(BaseEstimator):
            [-1.5]])
     """
 
-    def __init__(self, score=None):
+    def __init__(self, score=None, tolerance=None):
         self.score = score
+        self.tolerance = tolerance
 
     def fit(self, X, sample_weight=None, space=None):
-        """Note the space in which the rows are.
+        """Note the space in which the rows are, and lay them out.
 
         Parameters
         ----------
@@ -289,6 +308,7 @@ class Stein(BaseEstimator):
         self : Stein
         """
         self.space_ = space
+        self._points = Points(X, weights=sample_weight)
         return self
 
     def __call__(self, Z, X, Y, sigma, sample_weight=None, own=None):
@@ -318,12 +338,13 @@ class Stein(BaseEstimator):
         def pull(rows):
             return self._target_score(rows, X, sigma, sample_weight) - rows / sigma**2
 
-        mean, log_p_Y = particle_mean(Z, Y, sigma, own, pull)
+        mean, log_p_Y = particle_mean(Z, Y, sigma, own, pull, tolerance=self.tolerance)
         return np.exp(log_p_Y)[:, None] * (mean + Z / sigma**2)
 
     def _target_score(self, Y, X, sigma, sample_weight):
         if self.score is None:
-            return (kernel_mean(Y, X, sigma, weights=sample_weight)[0] - Y) / sigma**2
+            points = laid_out(self._points, X, sample_weight)
+            return (kernel_mean(Y, points, sigma, tolerance=self.tolerance)[0] - Y) / sigma**2
         rows = Y if self.space_ is None else self.space_.from_flow(Y)
         scores = np.asarray(self.score(rows))
         if scores.shape != Y.shape or not np.isfinite(scores).all():
@@ -386,6 +407,7 @@ class Denoising(BaseEstimator):
         """
         if self.target is not None:
             _check_denoiser(self.target, "target")
+        self._points = Points(X, weights=sample_weight)
         self.target_ = fit_denoiser(self.target, X, sample_weight, sigmas)
         return self
 
@@ -417,7 +439,9 @@ class Denoising(BaseEstimator):
                 f"Denoising compares each row of Z with the particle that it came from, but Z has "
                 f"{len(Z)} rows and Y has {len(rows)}."
             )
-        return _target_mean(self.target_, Z, X, sigma, sample_weight) - rows
+        if self.target_ is not None:
+            return self.target_.denoise(Z, sigma) - rows
+        return kernel_mean(Z, laid_out(self._points, X, sample_weight), sigma)[0] - rows
 
 
 # --- what the velocities share ------------------------------------------------------------------
@@ -443,14 +467,15 @@ def _if_taken(denoiser, sigmas):
     return {"sigmas": sigmas} if has_fit_parameter(denoiser, "sigmas") else {}
 
 
-def _target_mean(denoiser, Z, X, sigma, sample_weight):
-    """E[x | z] by a fitted denoiser, or by the kernel estimate on the rows X."""
-    if denoiser is None:
-        return kernel_mean(Z, X, sigma, weights=sample_weight)[0]
-    return denoiser.denoise(Z, sigma)
+def laid_out(points, X, sample_weight):
+    """The target rows X, laid out: the fitted points where X is what was fitted."""
+    fitted, _, weights = points.given
+    if X is fitted and sample_weight is weights:
+        return points
+    return Points(X, weights=sample_weight)
 
 
-def particle_mean(Z, Y, sigma, own=None, function=None):
+def particle_mean(Z, Y, sigma, own=None, function=None, tolerance=None):
     """Kernel mean of the particles, each query with a particle of its own if given.
 
     Parameters
@@ -465,6 +490,8 @@ def particle_mean(Z, Y, sigma, own=None, function=None):
         For each query a row that takes the place of some particles.
     function : callable, default=None
         What is averaged, as a function of the particles; they themselves by default.
+    tolerance : float, default=None
+        Of the kernel sums; see :func:`~skflow._kernels.kernel_mean`.
 
     Returns
     -------
@@ -473,8 +500,8 @@ def particle_mean(Z, Y, sigma, own=None, function=None):
         As those of :func:`~skflow._kernels.kernel_mean`.
     """
     values = None if function is None else function(Y)
-    if own is None:
-        return kernel_mean(Z, Y, sigma, values=values)
-    own_values = None if function is None else function(own.rows)
-    state = exchange(partial(Z, Y, sigma, values=values), Z, Y, sigma, own, values, own_values)
+    state = partial(Z, Y, sigma, values=values, tolerance=tolerance)
+    if own is not None:
+        own_values = None if function is None else function(own.rows)
+        state = exchange(state, Z, Y, sigma, own, values, own_values, tolerance)
     return tuple(result.astype(Z.dtype, copy=False) for result in finalize(state))

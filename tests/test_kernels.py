@@ -18,8 +18,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skflow._kernels import compiled, finalize, kernel_mean, loops, merge, partial, points, vectors
-from skflow._kernels.mean import _FLOAT32_REACH
+from skflow._kernels import compiled, dense, finalize, kernel_mean, loops, merge, partial, vectors
+from skflow._kernels.algorithms import _FLOAT32_REACH
 
 UNIT = {np.float32: 2.0**-24, np.float64: 2.0**-53}
 every_dtype = pytest.mark.parametrize("dtype", UNIT)
@@ -64,9 +64,10 @@ def bounds(Z, X, sigma, values=None, weights=None):
     return mean[:, None], 3 * logit + out * far
 
 
-def assert_is_the_paper(Z, X, sigma, **kwargs):
+def assert_is_the_paper(Z, X, sigma, algorithm="auto", **kwargs):
+    results = kernel_mean(Z, X, sigma, **kwargs, algorithm=algorithm)
     expected = naive.kernel_mean(Z, X, sigma, **kwargs)
-    assert within(kernel_mean(Z, X, sigma, **kwargs), expected, bounds(Z, X, sigma, **kwargs))
+    assert within(results, expected, bounds(Z, X, sigma, **kwargs))
 
 
 def near_and_far(Z, X, s):
@@ -111,10 +112,12 @@ LIMITS = {
 
 @every_width
 @every_dtype
+@pytest.mark.parametrize("algorithm", ["dense", "blocks"])
 @pytest.mark.parametrize("case", CASES)
-def test_kernel_mean_is_the_paper(case, dtype, width):
+def test_kernel_mean_is_the_paper(case, algorithm, dtype, width):
     Z, X, sigma = CASES[case](*draw(width, dtype, n_points=513), 0.5 * np.sqrt(width))
-    results, expected = kernel_mean(Z, X, sigma), naive.kernel_mean(Z, X, sigma)
+    results = kernel_mean(Z, X, sigma, algorithm=algorithm)
+    expected = naive.kernel_mean(Z, X, sigma)
     assert all(result.dtype == dtype for result in results)
     assert [result.shape for result in results] == [Z.shape, Z.shape[:1]]
     assert within(results, expected, bounds(Z, X, sigma))
@@ -135,8 +138,9 @@ def test_other_dtypes_are_computed_in_float64(dtypes):
 def test_values_other_than_the_points(n_values, dtype):
     Z, X = draw(3, dtype)
     values = 1e3 + 10 * draw(n_values, dtype, seed=1)[1]
-    assert_is_the_paper(Z, X, 0.7, values=values)
-    assert_is_the_paper(Z, X, 0.7, values=values, weights=np.arange(300) % 5)
+    for algorithm in ("dense", "blocks"):
+        assert_is_the_paper(Z, X, 0.7, algorithm, values=values)
+        assert_is_the_paper(Z, X, 0.7, algorithm, values=values, weights=np.arange(300) % 5)
     log_densities = (kernel_mean(Z, X, 0.7, values=v)[1:] for v in (None, values))
     assert within(*log_densities, bounds(Z, X, 0.7)[1:])
 
@@ -336,10 +340,10 @@ def test_loops_without_a_cache_and_their_assembly(monkeypatch):
 
     monkeypatch.setattr(numba, "njit", njit_without_locator)
     for name in ("stream", "stream_fused"):
-        monkeypatch.setattr(points, name, compiled.njit()(getattr(compiled, name).py_func))
+        monkeypatch.setattr(dense, name, compiled.njit()(getattr(compiled, name).py_func))
     assert digest() == expected
-    assert len(points.stream.signatures) == 2 and len(points.stream_fused.signatures) == 4
-    for loop in (points.stream, points.stream_fused):
+    assert len(dense.stream.signatures) == 2 and len(dense.stream_fused.signatures) == 4
+    for loop in (dense.stream, dense.stream_fused):
         for signature, text in loop.inspect_asm().items():
             assert not re.findall(r"\b_*(?:exp|exp2|exp10|pow|ldexp)f?\b|\w*svml\w*", text)
             if llvmlite.binding.get_host_cpu_features().get("fma"):  # x86 only

@@ -9,6 +9,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import ortho_group
 from sklearn.base import BaseEstimator, clone
 
+from skflow import SDFlowSampler
+from skflow._kernels import dense
 from skflow._stand_in import stand_in
 from skflow.denoisers import KernelDenoiser
 from skflow.velocities import MMD, Denoising, ScoreDifference, Stein, particle_mean
@@ -302,3 +304,59 @@ def test_stein_says_what_is_wrong_with_a_score(score, message):
     Z, X, Y = draw()
     with pytest.raises(ValueError, match=f"score must return finite numbers .*{message}"):
         Stein(score).fit(X)(Z, X, Y, 1.0)
+
+
+KERNEL_VELOCITIES = [ScoreDifference(), MMD(), MMD(normalize=True), Stein(), Denoising()]
+
+
+@pytest.mark.parametrize("velocity", KERNEL_VELOCITIES, ids=str)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_target_is_laid_out_once(velocity, weighted, monkeypatch):
+    X = np.random.default_rng(0).normal(size=(50, 2))
+    weights = np.arange(50.0) if weighted else None
+    layouts = []
+
+    class Counted(dense.FusedLayout):
+        def __init__(self, points, *arguments):
+            layouts.append(points.weights)
+            super().__init__(points, *arguments)
+
+    monkeypatch.setattr(dense, "FusedLayout", Counted)
+    options = {"n_particles": 50, "n_steps": 5, "random_state": 0}
+    SDFlowSampler(velocity=velocity, **options).fit(X, sample_weight=weights)
+    assert len(layouts) == (1 if isinstance(velocity, Denoising) else 1 + 5)
+    # other rows than those that were fitted are laid out as they come
+    rows = np.arange(50)[::-1]
+    fitted = clone(velocity).fit(X, sample_weight=weights)
+    some = rows[:20]
+    of_some = None if weights is None else weights[some]
+    fresh = clone(velocity).fit(X[some], sample_weight=of_some)
+    calls = [v(X, X[some], X, 1.0, sample_weight=of_some) for v in (fitted, fresh)]
+    assert_array_equal(*calls)
+
+
+@pytest.mark.parametrize("velocity", [ScoreDifference(), MMD(), Stein()], ids=str)
+def test_a_tolerance_is_kept(velocity):
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(2, 6000, 2))
+    Y += 1
+    Z = Y + 0.1 * rng.normal(size=Y.shape)
+    own = stand_in(Y[:50] + 1e-3, Y)
+    exact, loose, tight = (
+        clone(velocity).set_params(tolerance=t).fit(X) for t in (None, 0.1, 1e-6)
+    )
+    for sigma in (0.05, 0.5):
+        for of, rows in ((own, Z[:50]), (None, Z)):
+            expected = exact(rows, X, Y, sigma, own=of)
+            unit = np.abs(expected).max()
+            near = np.abs(tight(rows, X, Y, sigma, own=of) - expected).max() / unit
+            assert near < 1e-4
+            assert np.abs(loose(rows, X, Y, sigma, own=of) - expected).max() / unit > near
+
+
+def test_a_tolerance_that_is_none():
+    X = draw()[1]
+    with pytest.raises(ValueError, match="tolerance must be None or between 0 and 1, got 2"):
+        SDFlowSampler(velocity=ScoreDifference(tolerance=2)).fit(X)
+    with pytest.raises(ValueError, match="'tolerance' parameter of KernelDenoiser"):
+        KernelDenoiser(tolerance=2).fit(X)

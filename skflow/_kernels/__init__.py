@@ -1,4 +1,4 @@
-"""The streaming Gaussian kernel mean, compiled by numba: the engine under every flow.
+"""The Gaussian kernel mean, compiled by numba: the engine under every flow.
 
 For queries ``z``, points ``x_j`` with values ``v_j`` and weights ``w_j``, and the Gaussian kernel
 ``K(z, x) = exp(-|z - x|^2 / (2 sigma^2))``, :func:`kernel_mean` returns at each query
@@ -6,19 +6,21 @@ For queries ``z``, points ``x_j`` with values ``v_j`` and weights ``w_j``, and t
     mean        = sum_j w_j K(z, x_j) v_j / sum_j w_j K(z, x_j)
     log_density = log(sum_j w_j K(z, x_j) / sum_j w_j)
 
-in one pass over the points and without ever forming a queries-by-points matrix.
+without ever forming a queries-by-points matrix.
 
 How it works, from the outside in:
 
 - ``mean``: :func:`kernel_mean` is ``finalize(partial(...))``. A :class:`KernelState` holds two
   numbers and a mean for each query and merges associatively (:func:`merge`), so that points may
   arrive in chunks, from threads or from machines.
-- ``points``: :class:`Points` are centred, and laid out once for many calls in the panels that the
-  compiled loops stream. Groups of queries are dealt out to ``threads``.
-- ``compiled``: for a group of queries and a tile of points the kernels, and then the sums.
+- ``points``: :class:`Points` are centred, and keep what algorithms prepare of them for many calls.
+- ``algorithms``: for each query, which way of summing. ``dense`` computes every kernel.
+  ``blocks`` sorts points into tiles of neighbours and passes over those that cannot count.
+  ``fourier`` sums a Fourier series, and tells where that is not accurate enough.
+- ``compiled`` and ``tiles``: the loops over groups of queries, which are dealt out to ``threads``.
 - ``loops``: the inner loops, generated for a dtype as explicit ``vectors``. Kernels are
   ``2^(logit - shift)``, with logits in base 2 (a bias and d multiply-adds), an inlined polynomial,
-  and a bound on the largest logit as the shift.
+  and as the shift a bound on the largest logit, or that itself.
 
 Precision. Writing ``-|z - x|^2 / 2`` as ``z.x - |x|^2 / 2 - |z|^2 / 2`` costs one multiply-add a
 dimension, but its rounding error grows with ``|z| |x| / sigma^2`` (norms about the centre of the
@@ -28,7 +30,8 @@ the same number is harmless up to about 1e12 (a log-density is then good to 1e-4
 ten-millionth of the spread of the points, a log-density is off by a tenth.
 
 A query's arithmetic does not depend on its neighbours, so results have the same bits for any
-number of threads and any split of the queries.
+number of threads and any split of the queries: with every algorithm, and where "auto" chooses among
+those that are exact up to rounding.
 """
 
 from skflow._kernels.mean import KernelState, exchange, finalize, kernel_mean, merge, partial

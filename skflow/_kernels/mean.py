@@ -5,9 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skflow._kernels.points import LOG2_E, Points, mean_of
-
-_FLOAT32_REACH = 64.0  # about 4e-6 of error in a float32 logit
+from skflow._kernels.algorithms import kernel_sums
+from skflow._kernels.points import LOG2_E, Points
 
 
 class KernelState(NamedTuple):
@@ -28,7 +27,7 @@ class KernelState(NamedTuple):
     weight: float
 
 
-def partial(Z, X, sigma, values=None, weights=None):
+def partial(Z, X, sigma, values=None, weights=None, *, algorithm="auto", tolerance=None):
     """State of every query ``Z`` after the points ``X``; see :func:`kernel_mean`.
 
     Returns
@@ -49,18 +48,14 @@ def partial(Z, X, sigma, values=None, weights=None):
         )
     if not (math.isfinite(sigma) and sigma > 0):
         raise ValueError(f"sigma must be a positive finite number, got {sigma!r}.")
-    offsets = Z - points.center
-    log2_sum, mean = np.empty(len(Z)), np.empty((len(Z), points.n_values))
-    near = np.zeros(len(Z), dtype=bool)
-    if Z.dtype == points.X.dtype == np.float32:
-        # Norms about the centre decide which queries float32 can carry.
-        lengths = np.sqrt(np.einsum("ij,ij->i", offsets, offsets))
-        near = (lengths + points.radius) * points.radius <= _FLOAT32_REACH * float(sigma) ** 2
-    for rows, dtype in ((near, np.float32), (~near, np.float64)):
-        if rows.all():
-            log2_sum, mean = mean_of(points, offsets, sigma, dtype)
-        elif rows.any():
-            log2_sum[rows], mean[rows] = mean_of(points, offsets[rows], sigma, dtype)
+    log2_sum, mean = kernel_sums(
+        points,
+        Z - points.center,
+        sigma,
+        single=Z.dtype == points.X.dtype == np.float32,
+        algorithm=algorithm,
+        tolerance=tolerance,
+    )
     return KernelState(log2_sum / LOG2_E, mean, points.weight)
 
 
@@ -72,7 +67,7 @@ def merge(first, second):
     return KernelState(log_sum, mean, first.weight + second.weight)
 
 
-def exchange(state, Z, Y, sigma, own, values=None, own_values=None):
+def exchange(state, Z, Y, sigma, own, values=None, own_values=None, tolerance=None):
     """State of each query when a row of its own has taken the place of some of the points.
 
     Parameters
@@ -91,6 +86,8 @@ def exchange(state, Z, Y, sigma, own, values=None, own_values=None):
         What is averaged; Y itself by default.
     own_values : ndarray of shape (n_queries, n_values), default=None
         The values of the rows that join; the rows themselves by default.
+    tolerance : float, default=None
+        Of the state.
 
     Returns
     -------
@@ -108,8 +105,8 @@ def exchange(state, Z, Y, sigma, own, values=None, own_values=None):
         leaves = share * np.exp(np.minimum(log_kernel(Y[neighbor]) - state.log_sum, 0.0))
         rest -= leaves
         rest_values -= leaves[:, None] * values[neighbor]
-    # Where all but nothing is left, it is rounding.
-    drowned = rest < (1e-5 if Z.dtype == np.float32 else 1e-10)
+    # Where all but nothing is left, it is rounding, or what was left out of the sum.
+    drowned = rest < max(1e-5 if Z.dtype == np.float32 else 1e-10, 10 * (tolerance or 0.0))
     rest[drowned], rest_values[drowned] = 0.0, 0.0
     joining = log_kernel(own.rows)
     top = np.maximum(joining, state.log_sum)
@@ -126,21 +123,31 @@ def finalize(state):
     return state.mean, state.log_sum - math.log(state.weight)
 
 
-def kernel_mean(Z, X, sigma, values=None, weights=None):
+def kernel_mean(Z, X, sigma, values=None, weights=None, *, algorithm="auto", tolerance=None):
     """Gaussian soft mean and log kernel density at each row of Z, in one streaming pass.
 
     Parameters
     ----------
     Z : ndarray of shape (n_queries, n_features)
         Where to evaluate.
-    X : ndarray of shape (n_points, n_features)
-        The points.
+    X : ndarray of shape (n_points, n_features), or Points
+        The points; laid out beforehand, with their values and weights, for many calls.
     sigma : float
         Standard deviation of the kernel ``exp(-|z - x|^2 / (2 sigma^2))``, in units of X.
     values : ndarray of shape (n_points, n_values), default=None
         What is averaged; X itself by default.
     weights : ndarray of shape (n_points,), default=None
         Non-negative weights of the points; equal by default. Only their ratios matter.
+    algorithm : {"auto", "dense", "blocks", "nufft"}, default="auto"
+        How to sum. "dense" computes every kernel; "blocks" passes over tiles of points that
+        are too far away to count, the faster the smaller `sigma` is; "nufft" sums a Fourier
+        series, the faster the larger `sigma` is, in at most three dimensions, with the exact sums
+        where that would not do (it needs finufft and a `tolerance`). "auto" is what is fastest by
+        a measured rule; without a `tolerance` it does not depend on the queries.
+    tolerance : float, default=None
+        Error that is allowed: the largest share of a query's kernel sum that is left out, of
+        which the mean is then wrong by no more than this share of the spread of the values.
+        None is the rounding of the result.
 
     Returns
     -------
@@ -153,11 +160,15 @@ def kernel_mean(Z, X, sigma, values=None, weights=None):
     Raises
     ------
     ValueError
-        If shapes do not match, sigma is not positive, or no point has a positive weight.
+        If shapes do not match, sigma is not positive, no point has a positive weight, or the
+        algorithm cannot be had at this tolerance or in so many dimensions.
+    ImportError
+        If `algorithm` is "nufft" and finufft is not installed.
 
     Notes
     -----
-    Time grows as n_queries x n_points x (n_features + n_values), memory as the input.
+    Time grows as n_queries x n_points x (n_features + n_values) if every kernel counts, memory as
+    the input.
 
     References
     ----------
@@ -175,7 +186,9 @@ def kernel_mean(Z, X, sigma, values=None, weights=None):
     >>> bool(np.allclose(log_density, np.log(weights.mean())))
     True
     """
-    mean, log_density = finalize(partial(Z, X, sigma, values=values, weights=weights))
-    single = np.asarray(Z).dtype == np.asarray(X).dtype == np.float32
+    options = {"algorithm": algorithm, "tolerance": tolerance}
+    mean, log_density = finalize(partial(Z, X, sigma, values, weights, **options))
+    rows = X.X if isinstance(X, Points) else np.asarray(X)
+    single = np.asarray(Z).dtype == rows.dtype == np.float32
     dtype = np.float32 if single else np.float64
     return mean.astype(dtype, copy=False), log_density.astype(dtype, copy=False)

@@ -1,0 +1,104 @@
+"""Passing over the points that do not count: tiles of neighbours, with a bound for each."""
+
+import math
+
+import numpy as np
+
+from skflow._kernels.dense import Layout, run_in_groups
+from skflow._kernels.loops import GROUP
+from skflow._kernels.points import LOG2_E
+from skflow._kernels.tiles import bound_kernels, sort_into_tiles, stream_tiles
+
+_TILE = 96  # points; a whole number of panels for every register file
+_N_EXAMPLES = 50
+_LEAST_POINTS = 4096
+
+
+class Tiles:
+    """Points sorted into tiles of neighbours: their layout and boxes.
+
+    Parameters
+    ----------
+    points : Points
+        The points, which are not kept.
+    """
+
+    def __init__(self, points):
+        order = sorted_into_tiles(points.centered, _TILE)
+        self.layout = Layout(points, np.float64, order, _TILE)
+        starts = np.arange(0, len(order), _TILE)
+        rows = points.centered[order]
+        heaviest = np.zeros(len(starts))
+        if points.weights is not None:
+            heaviest = np.maximum.reduceat(points.log2_weights[order], starts)
+        lower, upper = (f.reduceat(rows, starts) for f in (np.minimum, np.maximum))
+        self.boxes = np.ascontiguousarray(lower.T), np.ascontiguousarray(upper.T), heaviest
+        self.examples = rows[:: max(1, len(rows) // _N_EXAMPLES)]
+
+
+def sorted_into_tiles(X, tile):
+    """Row numbers of X, in an order in which every `tile` of them are near each other."""
+    order = np.arange(len(X))
+    sort_into_tiles(X, tile, order)
+    return order
+
+
+def _cut(points, tolerance):
+    """log2 of the kernel, relative to the largest, that is small enough to leave all out."""
+    return math.log2(tolerance / len(points.X))
+
+
+def blocks_mean(points, offsets, sigma, tolerance):
+    """:func:`~skflow._kernels.dense.dense_mean` in float64, but for a share of the kernel sum.
+
+    A tile is passed over where its largest possible kernel, times the number of all points, is
+    below `tolerance` times the largest kernel of the query. What is left out is therefore at most
+    `tolerance` times the sum.
+    """
+    tiles = points.once(Tiles)
+    per_unit = LOG2_E / float(sigma) ** 2
+    order = sorted_into_tiles(offsets, GROUP)
+    rows = offsets[order]
+    squared = np.einsum("ij,ij->i", rows, rows)
+    own = 0.5 * per_unit * squared
+    slack = 2.0**-46 * per_unit * (np.sqrt(squared) + points.radius) ** 2
+    everything = (
+        (tiles.layout.panels, tiles.layout.values),
+        tiles.layout.biases(per_unit),
+        tiles.boxes,
+    )
+    shifts, sums = np.empty((2, len(rows)))
+    means = np.empty((len(rows), points.n_values))
+    cut = _cut(points, tolerance)
+
+    def run(part):
+        results = shifts[part], sums[part], means[part]
+        stream_tiles(
+            *(rows[part], own[part], slack[part], per_unit, cut),
+            *(everything, points.value_center, results),
+        )
+
+    run_in_groups(run, len(rows), GROUP, len(rows) * len(points.X))
+    log2_sum, mean = np.empty_like(sums), np.empty_like(means)
+    log2_sum[order] = shifts + np.log2(sums) + points.scale - own
+    mean[order] = means
+    return log2_sum, mean
+
+
+def share_of_blocks(points, sigma, tolerance):
+    """Share of the tiles that a query needs, judged by some of the points; 1 for few points.
+
+    It does not depend on the queries: how a row is computed must not depend on other rows.
+    """
+    cut = _cut(points, tolerance)
+    per_unit = LOG2_E / float(sigma) ** 2
+    everywhere = -0.5 * per_unit * points.radius**2 > cut  # from the centre all points count
+    if len(points.X) < _LEAST_POINTS or everywhere:
+        return 1.0
+    tiles = points.once(Tiles)
+    bounds = np.empty(tiles.boxes[2].shape)
+    needed = 0
+    for row in tiles.examples:
+        bound_kernels(row, row, tiles.boxes, per_unit, bounds)
+        needed += np.count_nonzero(bounds > cut)
+    return needed / (len(bounds) * len(tiles.examples))

@@ -1,0 +1,165 @@
+"""Every query with every point: layouts for the compiled loops, and the sums over all of them."""
+
+import numpy as np
+
+from skflow._kernels.compiled import stream, stream_fused, stream_highest
+from skflow._kernels.loops import FUSED_GROUP, GROUP, PANEL
+from skflow._kernels.points import LOG2_E
+from skflow._kernels.threads import n_threads, run_in_threads
+from skflow._kernels.vectors import LOWEST, lanes
+
+_FUSED_WIDTH = 4  # dimensions and values up to which all sums stay in registers
+_GROUPS_A_BLOCK = 16  # that share a panel while it is in the caches
+_LEAST_GROUPS = 4  # that a thread is given
+# Logit of a padding point, below that of any other; not infinite, so that no NaN comes of it.
+_NEVER = {np.float32: -1e30, np.float64: -1e300}
+
+
+def dense_mean(points, offsets, sigma, dtype):
+    """log2 of the weighted kernel sum at each offset from the centre, and the mean of the values.
+
+    Kernels are computed as multiples of a bound on the largest of them, which costs no pass over
+    the points; where the bound is so high that small kernels would be lost, once more as multiples
+    of the largest itself.
+    """
+    per_unit = LOG2_E / float(sigma) ** 2
+    squared = np.einsum("ij,ij->i", offsets, offsets)
+    # z.x - |x|^2 / 2 is at most |z|^2 / 2, and at most |z| max |x|.
+    shifts = np.ceil(np.minimum(0.5 * squared, np.sqrt(squared) * points.radius) * per_unit)
+    fused = max(points.X.shape[1], points.n_values) <= _FUSED_WIDTH
+    layout = points.once(FusedLayout if fused else Layout, dtype)
+    sums, means = layout.means(offsets, shifts, per_unit)
+    # Kernels below 2^lowest count as 2^lowest: all of them together as a rounding of the sum.
+    lost = sums < len(points.X) * 2.0 ** (LOWEST[dtype] + np.finfo(dtype).nmant + 2)
+    if lost.any():
+        layout = points.once(Layout, dtype)
+        shifts[lost] = layout.highest(offsets[lost], shifts[lost], per_unit)
+        sums[lost], means[lost] = layout.means(offsets[lost], shifts[lost], per_unit)
+    log2_sum = shifts + np.log2(sums) + points.scale - 0.5 * per_unit * squared
+    return log2_sum, means
+
+
+def _padded(array, n_rows, n_columns, dtype):
+    padded = np.zeros((n_rows, n_columns), dtype)
+    padded[: array.shape[0], : array.shape[1]] = array
+    return padded
+
+
+def _by_column(array, length, n_rows, n_columns, dtype):
+    """Rows in (piece, column, row in piece) layout, padded with zeros."""
+    padded = _padded(array, n_rows, n_columns, dtype)
+    return np.ascontiguousarray(padded.reshape(-1, length, n_columns).transpose(0, 2, 1))
+
+
+class Layout:
+    """Points in panels of PANEL vectors, values in rows: for any number of dimensions.
+
+    Parameters
+    ----------
+    points : Points
+        What to lay out. The points themselves are not kept: they keep their layouts.
+    dtype : type
+        np.float32 or np.float64.
+    order : ndarray of shape (n_points,), default=None
+        Their order; as they are by default.
+    multiple : int, default=1
+        Fill up with points that count for nothing, to a multiple of so many.
+    """
+
+    group = GROUP
+    vectors = PANEL
+
+    def __init__(self, points, dtype, order=None, multiple=1):
+        order = slice(None) if order is None else order
+        self.dtype, self.n_values, self.value_center = dtype, points.n_values, points.value_center
+        self.squared_norms = points.squared_norms[order]
+        self.log2_weights = None if points.weights is None else points.log2_weights[order]
+        self.width = self.vectors * lanes(dtype)
+        self.n_dims = self._padded_dims(points.X.shape[1])
+        unit = max(self.width, multiple)
+        n_rows = -(-len(points.X) // unit) * unit
+        self.panels = _by_column(points.centered[order], self.width, n_rows, self.n_dims, dtype)
+        values = None if points.values is None else points.centered_values[order]
+        self.values = self._lay_out(values, points.centered[order], n_rows)
+
+    def _padded_dims(self, n_dims):
+        return n_dims
+
+    def _lay_out(self, values, centered, n_rows):
+        n_values = -(-self.n_values // lanes(self.dtype)) * lanes(self.dtype)
+        return _padded(centered if values is None else values, n_rows, n_values, self.dtype)
+
+    def biases(self, per_unit):
+        """What the logits have from the points alone."""
+        bias = self.squared_norms * (-0.5 * per_unit)
+        if self.log2_weights is not None:
+            bias += self.log2_weights
+        biases = np.full(self.panels.shape[0] * self.width, _NEVER[self.dtype], self.dtype)
+        biases[: len(bias)] = bias
+        return biases.reshape(-1, self.width)
+
+    def means(self, offsets, shifts, per_unit):
+        """Sum of the kernels times 2^-shift, and mean of the values, of each query."""
+        biases = self.biases(per_unit)
+        sums = np.empty(len(offsets))
+        means = np.empty((len(offsets), self.n_values))
+
+        def run(part):
+            self._stream(offsets[part], shifts[part], per_unit, biases, (sums[part], means[part]))
+
+        self._run(run, len(offsets))
+        return sums, means
+
+    def highest(self, offsets, shifts, per_unit):
+        """Largest logit of each query."""
+        biases = self.biases(per_unit)
+        tops = np.empty(len(offsets))
+
+        def run(part):
+            stream_highest(offsets[part], shifts[part], per_unit, self.panels, biases, tops[part])
+
+        self._run(run, len(offsets))
+        return shifts + tops
+
+    def _run(self, function, n_queries):
+        run_in_groups(function, n_queries, self.group, n_queries * len(self.squared_norms))
+
+    def _stream(self, offsets, shifts, per_unit, biases, results):
+        stream(
+            *(offsets, shifts, per_unit, (self.panels, self.values), biases),
+            *(_GROUPS_A_BLOCK, self.value_center, *results),
+        )
+
+
+def run_in_groups(function, n_queries, group, n_pairs):
+    """Call ``function(slice)`` on runs of whole groups of queries, in threads."""
+
+    def run(start, stop):
+        function(slice(start * group, stop * group))
+
+    run_in_threads(run, -(-n_queries // group), n_threads(n_pairs), _LEAST_GROUPS)
+
+
+class FusedLayout(Layout):
+    """Points and values in panels of one vector: for few dimensions, which the code knows."""
+
+    group = FUSED_GROUP
+    vectors = 1
+
+    def _padded_dims(self, n_dims):
+        return max(n_dims, 2)
+
+    def _lay_out(self, values, centered, n_rows):
+        d, v = (0,) * self.n_dims, ()
+        if values is not None:
+            v = (0,) * self._padded_dims(self.n_values)
+        self._known = d, v
+        if values is None:
+            return self.panels
+        return _by_column(values, self.width, n_rows, len(v), self.dtype)
+
+    def _stream(self, offsets, shifts, per_unit, biases, results):
+        stream_fused(
+            *(offsets, shifts, per_unit, (self.panels, self.values), biases),
+            *(self._known, self.value_center, *results),
+        )

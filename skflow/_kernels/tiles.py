@@ -1,0 +1,211 @@
+"""Compiled loops over tiles of neighbouring points, of which most do not count for a query."""
+
+import numpy as np
+
+from skflow._kernels.compiled import _finish, _pack, njit
+from skflow._kernels.loops import GROUP, PANEL, average, highest, weigh
+
+
+@njit()
+def sort_into_tiles(X, tile, order):
+    """Sort `order`, row numbers of X, so that every `tile` of them are near each other.
+
+    They are the leaves of a k-d tree: the widest dimension is halved, at a multiple of `tile`.
+    """
+    n_dims = X.shape[1]
+    keys = np.empty(X.shape[0])
+    lower, upper = np.empty(n_dims), np.empty(n_dims)
+    stack = np.empty((64, 2), np.intp)  # a halving leaves at most one part behind
+    stack[0] = 0, X.shape[0]
+    depth = 1
+    while depth > 0:
+        depth -= 1
+        start, stop = stack[depth]
+        n_tiles = (stop - start + tile - 1) // tile
+        if n_tiles < 2:
+            continue
+        lower[:] = np.inf
+        upper[:] = -np.inf
+        for i in range(start, stop):
+            for k in range(n_dims):
+                x = X[order[i], k]
+                lower[k] = min(lower[k], x)
+                upper[k] = max(upper[k], x)
+        widest = np.argmax(upper - lower)
+        for i in range(start, stop):
+            keys[i] = X[order[i], widest]
+        middle = start + n_tiles // 2 * tile
+        _select(keys, order, start, stop - 1, middle)
+        stack[depth] = start, middle
+        stack[depth + 1] = middle, stop
+        depth += 2
+
+
+@njit()
+def _select(keys, order, first, last, nth):
+    """Bring smaller keys before the nth place and larger ones behind it (Hoare's quickselect)."""
+    while first < last:
+        a, b, c = keys[first], keys[(first + last) // 2], keys[last]
+        pivot = max(min(a, b), min(max(a, b), c))
+        i, j = first, last
+        while i <= j:
+            while keys[i] < pivot:
+                i += 1
+            while keys[j] > pivot:
+                j -= 1
+            if i <= j:
+                keys[i], keys[j] = keys[j], keys[i]
+                order[i], order[j] = order[j], order[i]
+                i += 1
+                j -= 1
+        if nth <= j:
+            last = j
+        elif nth >= i:
+            first = i
+        else:
+            return
+
+
+@njit(fastmath={"nnan", "nsz", "contract"})
+def bound_kernels(low, high, boxes, per_unit, bounds):
+    """log2 of the largest kernel that a query in a box can have with a point of each tile.
+
+    low, high: (d,), the box of the queries. boxes: lowest and highest coordinates (d, n_tiles) of
+    the points, and log2 of their largest weight (n_tiles,). bounds: (n_tiles,), filled here.
+    """
+    lower, upper, heaviest = boxes
+    bounds[:] = 0.0
+    for k in range(lower.shape[0]):
+        first, last = lower[k], upper[k]
+        for t in range(bounds.shape[0]):
+            gap = max(max(first[t] - high[k], low[k] - last[t]), 0.0)
+            bounds[t] += gap * gap
+    for t in range(bounds.shape[0]):
+        bounds[t] = heaviest[t] - 0.5 * per_unit * bounds[t]
+
+
+@njit()
+def _bound_logits(group, boxes, per_unit, t, bounds):
+    """The largest logit, rounding included, that each query of a group can have in tile t."""
+    offsets, own, slack = group
+    lower, upper, heaviest = boxes
+    for q in range(offsets.shape[0]):
+        squared = 0.0
+        for k in range(lower.shape[0]):
+            z = offsets[q, k]
+            gap = max(max(lower[k, t] - z, z - upper[k, t]), 0.0)
+            squared += gap * gap
+        bounds[q] = heaviest[t] - 0.5 * per_unit * squared + own[q] + slack[q]
+
+
+@njit()
+def _raise_tops(packed, tiles, t, lane_tops, tops):
+    """Raise the largest logits of a group by what they have in tile t."""
+    (panels, _), biases, (lower, _, _) = tiles
+    size = panels.shape[0] // lower.shape[1]
+    queries, shifts = packed
+    start, stop = t * size, (t + 1) * size
+    highest((queries[0], shifts[0], panels, biases, start, stop, panels.shape[1], lane_tops))
+    for q in range(tops.shape[0]):
+        tops[q] = lane_tops[q].max()
+
+
+@njit()
+def _find_tops(
+    group, packed, tiles, per_unit, cut, lane_tops, tops, group_bounds, candidates, bounds
+):
+    """Largest logit of each query of a group, and the tiles that may have one 2^cut times as large.
+
+    Returns the number of these tiles: candidates, with bounds on the logits there.
+    """
+    offsets, own, slack = group
+    _, _, boxes = tiles
+    low, high = np.empty(offsets.shape[1]), np.empty(offsets.shape[1])
+    for k in range(offsets.shape[1]):
+        low[k], high[k] = offsets[:, k].min(), offsets[:, k].max()
+    bound_kernels(low, high, boxes, per_unit, group_bounds)
+    nearest = np.argmax(group_bounds)
+    lane_tops[:] = -np.inf
+    _raise_tops(packed, tiles, nearest, lane_tops, tops)
+    threshold = np.min(tops - own - 2 * slack) + cut
+    n_candidates = 0
+    for t in range(group_bounds.shape[0]):
+        if group_bounds[t] > threshold:
+            candidates[n_candidates] = t
+            _bound_logits(group, boxes, per_unit, t, bounds[n_candidates])
+            n_candidates += 1
+    for c in range(n_candidates):
+        if candidates[c] != nearest and _any_above(bounds[c], tops):
+            _raise_tops(packed, tiles, candidates[c], lane_tops, tops)
+    return n_candidates
+
+
+@njit()
+def _any_above(bounds, thresholds):
+    above = False
+    for q in range(thresholds.shape[0]):
+        above |= bounds[q] > thresholds[q]
+    return above
+
+
+@njit()
+def stream_tiles(offsets, own, slack, per_unit, cut, tiles, value_center, results):
+    """The kernel mean of each query, over the points of the tiles that count for it.
+
+    Of a group of queries at a time: the largest kernel of each, from the tiles that may have it;
+    then the sums over the tiles that may have a kernel above 2^cut times the largest.
+
+    offsets: (n, d), the queries about the centre of the points, neighbours near each other.
+    own: (n,), |z|^2 / (2 sigma^2 ln 2), which turns logs of kernels into logits.
+    slack: (n,), at least the rounding of a logit.
+    per_unit: 1 / (sigma^2 ln 2).
+    tiles: layout and biases of :func:`~skflow._kernels.compiled.stream`, with equal numbers of
+    panels a tile, and the boxes of :func:`bound_kernels`.
+    results: shifts (n,), sums (n,) and means (n, v), filled here.
+
+    Whether a tile counts for a query, and when it is added, does not depend on the other queries:
+    a result has the same bits in any group.
+    """
+    (panels, values), biases, (lower, _, _) = tiles
+    shifts, sums, means = results
+    n_tiles, n_dims = lower.shape[1], offsets.shape[1]
+    size, width, dtype = panels.shape[0] // n_tiles, panels.shape[2], panels.dtype
+    lanes, n_values = width // PANEL, values.shape[1]
+    packed = np.empty((1, n_dims, GROUP), dtype), np.empty((1, GROUP), dtype)
+    kernels = np.empty((GROUP, width), dtype)
+    lane_sums = np.empty((GROUP, lanes), dtype)
+    totals = np.empty((GROUP, n_values), dtype)
+    all_sums = np.empty((1, GROUP, 1 + n_values))
+    group_bounds = np.empty(n_tiles)
+    candidates = np.empty(n_tiles, np.intp)
+    bounds = np.empty((n_tiles, GROUP))
+    no_shifts = np.zeros(GROUP)
+    for first in range(0, offsets.shape[0], GROUP):
+        part = slice(first, min(offsets.shape[0], first + GROUP))
+        group = offsets[part], own[part], slack[part]
+        top = shifts[part]
+        n = top.shape[0]
+        _pack(offsets[part], no_shifts[:n], per_unit, *packed)
+        n_candidates = _find_tops(
+            *(group, packed, tiles, per_unit, cut, lane_sums, top),
+            *(group_bounds, candidates, bounds[:, :n]),
+        )
+        thresholds = top + cut
+        top[:] = np.ceil(top)
+        _pack(offsets[part], top, per_unit, *packed)
+        z, shift = packed[0][0], packed[1][0]
+        all_sums[:] = 0
+        for c in range(n_candidates):
+            if not _any_above(bounds[c], thresholds):
+                continue
+            lane_sums[:] = 0
+            totals[:] = 0
+            for panel in range(candidates[c] * size, (candidates[c] + 1) * size):
+                weigh((z, shift, panels, biases, panel, n_dims, kernels, lane_sums))
+                average((kernels, values, panel, n_values // lanes, totals))
+            for q in range(n):
+                if bounds[c, q] > thresholds[q]:
+                    all_sums[0, q, 0] += lane_sums[q].sum()
+                    for k in range(n_values):
+                        all_sums[0, q, 1 + k] += totals[q, k]
+        _finish(all_sums, value_center, sums[part], means[part])

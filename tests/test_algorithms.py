@@ -1,0 +1,213 @@
+"""The ways to sum kernels against summing all of them: what is passed over, and what it costs."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+
+from skflow._kernels import Points, algorithms, blocks, fourier, kernel_mean
+from skflow._kernels.blocks import share_of_blocks, sorted_into_tiles
+
+finufft = pytest.mark.skipif(
+    importlib.util.find_spec("finufft") is None, reason="needs the package finufft"
+)
+TOLERANCES = [0.3, 1e-2, 1e-6, 1e-12]
+
+
+def clusters(width, n_points, seed=0):
+    """Clusters of very different sizes, with duplicates."""
+    rng = np.random.default_rng(seed)
+    centers = rng.normal(size=(7, width)) * 5
+    rows = centers[rng.integers(7, size=n_points)] ** 2 / 5
+    rows += rng.normal(size=rows.shape) * rng.choice([0.0, 0.1, 1.0], size=(n_points, 1))
+    return rows
+
+
+def queries_of(X, sigma, n_queries=60, seed=1):
+    """Noised points, places anywhere between them, and some far outside."""
+    rng = np.random.default_rng(seed)
+    near = X[rng.integers(len(X), size=n_queries)] + sigma * rng.normal(
+        size=(n_queries, X.shape[1])
+    )
+    between = rng.uniform(X.min(axis=0), X.max(axis=0), size=near.shape)
+    return np.concatenate([near, between, 30 * between])
+
+
+def errors(results, exact, X):
+    """Of the kernel sum as a share of it, and of the mean in diameters of the points."""
+    diameter = np.linalg.norm(np.ptp(X, axis=0))
+    share = -np.expm1(results[1] - exact[1])
+    return share, np.linalg.norm(results[0] - exact[0], axis=1) / diameter
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("width", [1, 2, 3, 5, 8, 20])
+@pytest.mark.parametrize("tolerance", TOLERANCES)
+def test_blocks_leave_out_no_more_than_the_tolerance(tolerance, width, weighted):
+    X = clusters(width, 3000)
+    weights = np.random.default_rng(2).exponential(size=3000) ** 4 if weighted else None
+    for sigma in (0.02, 0.3, 3.0):
+        Z = queries_of(X, sigma)
+        exact = kernel_mean(Z, X, sigma, weights=weights, algorithm="dense")
+        found = kernel_mean(Z, X, sigma, weights=weights, algorithm="blocks", tolerance=tolerance)
+        share, of_mean = errors(found, exact, X)
+        rounding = 1e-15 * np.square((np.abs(Z).max(axis=1) + np.abs(X).max()) / sigma) + 1e-13
+        assert np.all(share <= tolerance + rounding) and np.all(share >= -rounding)
+        assert np.all(of_mean <= tolerance + rounding)
+        if tolerance == 0.3 and sigma == 0.3 and width < 20 and not weighted:
+            assert share.max() > 100 * rounding.min()  # something was left out
+
+
+def test_blocks_pass_over_most_points(monkeypatch):
+    """Points of tiles that cannot count may hold anything at all."""
+    rng = np.random.default_rng(0)
+    X = rng.uniform(size=(5000, 2))
+    Z = X[:500] * 0.2  # all in one corner
+    points = Points(X)
+    expected = kernel_mean(Z, points, 0.01, algorithm="blocks")
+    tiles = points.once(blocks.Tiles)
+    far = tiles.boxes[0].max(axis=0) > 0  # from the centre
+    assert far.mean() > 0.5
+    panels = tiles.layout.panels.reshape(len(far), -1)
+    panels[far] = np.nan
+    assert np.array_equal(kernel_mean(Z, points, 0.01, algorithm="blocks")[0], expected[0])
+
+
+@pytest.mark.parametrize("algorithm", ["auto", "blocks"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("width", [2, 5, 17])
+def test_a_query_has_the_same_bits_in_any_company(width, dtype, algorithm):
+    X = clusters(width, 5000).astype(dtype)
+    for sigma in (0.05, 0.5, 20.0):
+        Z = queries_of(X, sigma).astype(dtype)
+        everything = kernel_mean(Z, X, sigma, algorithm=algorithm)
+        for rows in (slice(None, None, -1), slice(3, 4), slice(50, 77), [9, 120, 4]):
+            some = kernel_mean(Z[rows], X, sigma, algorithm=algorithm)
+            assert all(np.array_equal(a, b[rows]) for a, b in zip(some, everything, strict=True))
+
+
+def test_auto_is_the_faster_of_both():
+    X = np.random.default_rng(0).uniform(size=(5000, 3))
+    points, Z = Points(X), X[:300]
+    for sigma, faster, slower in ((0.01, "blocks", "dense"), (0.5, "dense", "blocks")):
+        by = {name: kernel_mean(Z, points, sigma, algorithm=name)[0] for name in (faster, slower)}
+        assert not np.array_equal(by[faster], by[slower])  # they round in their own ways
+        assert np.array_equal(kernel_mean(Z, points, sigma)[0], by[faster])
+    assert share_of_blocks(points, 0.01, 1e-16) < 0.1
+    assert share_of_blocks(points, 0.5, 1e-16) == 1.0
+    assert share_of_blocks(Points(X[:4000]), 0.01, 1e-16) == 1.0  # too few to be worth it
+
+
+@pytest.mark.parametrize("tile", [8, 96])
+@pytest.mark.parametrize("n_rows", [0, 1, 7, 8, 9, 95, 96, 97, 1000])
+def test_tiles_are_of_neighbours(n_rows, tile):
+    X = np.random.default_rng(0).uniform(size=(n_rows, 2))
+    for rows in (X, np.zeros_like(X), np.repeat(X[: n_rows // 2], 2, axis=0)):
+        order = sorted_into_tiles(rows, tile)
+        assert sorted(order) == list(range(len(rows)))
+    if n_rows == 1000:
+        order = sorted_into_tiles(X, tile)
+        areas = [np.ptp(X[order[i : i + tile]], axis=0).prod() for i in range(0, 1000, tile)]
+        assert np.sum(areas) < 1  # no two overlap
+
+
+# --- the Fourier series -------------------------------------------------------------------------
+
+
+@finufft
+@pytest.mark.parametrize("tolerance", [1e-3, 1e-6, 1e-10])
+@pytest.mark.parametrize("width", [1, 2, 3])
+def test_nufft_errs_by_no_more_than_the_tolerance(width, tolerance):
+    X = clusters(width, 2000)
+    weights = np.random.default_rng(2).exponential(size=2000)
+    for sigma in (1.0, 10.0):
+        Z = queries_of(X, sigma)
+        exact = kernel_mean(Z, X, sigma, weights=weights, algorithm="dense")
+        found = kernel_mean(Z, X, sigma, weights=weights, algorithm="nufft", tolerance=tolerance)
+        share, of_mean = errors(found, exact, X)
+        assert np.abs(share).max() <= tolerance and of_mean.max() <= tolerance
+        far = np.any(np.abs(Z - X.mean(axis=0)) > np.ptp(X, axis=0) + 3 * sigma, axis=1)
+        assert far.sum() > 10  # and computed exactly
+        assert all(
+            np.allclose(a[far], b[far], rtol=1e-12) for a, b in zip(found, exact, strict=True)
+        )
+
+
+@finufft
+@pytest.mark.parametrize("n_values", [1, 2, 5])
+def test_nufft_averages_other_values(n_values):
+    X = clusters(2, 500)
+    values = 100 + np.random.default_rng(3).normal(size=(500, n_values))
+    results = [
+        kernel_mean(X, X, 2.0, values=values, algorithm=name, tolerance=1e-9)
+        for name in ("nufft", "dense")
+    ]
+    assert not np.array_equal(results[0][0], results[1][0])
+    assert np.allclose(results[0][0], results[1][0], rtol=0, atol=1e-8)
+
+
+@finufft
+@pytest.mark.parametrize("error", [1e-12, 1e-8, 1e-4, 1.0])
+def test_an_inaccurate_series_is_noticed(error, monkeypatch):
+    right = fourier.Series.sums
+    wrong = lambda self, rows: right(self, rows) + error * np.sin(1e3 * rows[:, :1])  # noqa: E731
+    monkeypatch.setattr(fourier.Series, "sums", wrong)
+    X = clusters(2, 2000)
+    Z = queries_of(X, 3.0)
+    exact = kernel_mean(Z, X, 3.0, algorithm="dense")
+    found = kernel_mean(Z, X, 3.0, algorithm="nufft", tolerance=1e-6)
+    assert max(np.abs(part).max() for part in errors(found, exact, X)) <= 1e-6
+    certain = fourier.fourier_mean(Points(X), Z - X.mean(axis=0), 3.0, 1e-6)[2]
+    assert certain[:60].mean() > 0.9 if error == 1e-12 else not certain.all()
+    assert error < 1e-4 or not certain.any()
+
+
+@finufft
+def test_auto_takes_the_series_where_it_pays_and_is_allowed(monkeypatch):
+    calls = []
+
+    def spy(*arguments):
+        calls.append(arguments)
+        return fourier.fourier_mean(*arguments)
+
+    monkeypatch.setattr(algorithms, "fourier_mean", spy)
+    X = np.random.default_rng(0).normal(size=(20_000, 2))
+    for sigma, tolerance, n_queries, expected in (
+        (0.5, None, 20_000, 0),  # not allowed
+        (0.5, 1e-12, 20_000, 0),  # not that accurate
+        (0.5, 1e-6, 10, 0),  # not worth it
+        (0.5, 1e-6, 20_000, 1),
+    ):
+        calls.clear()
+        kernel_mean(X[:n_queries], X, sigma, tolerance=tolerance)
+        assert len(calls) == expected
+    calls.clear()
+    monkeypatch.setattr(fourier, "find_spec", lambda name: None)
+    kernel_mean(X, X, 0.5, tolerance=1e-6)
+    assert not calls
+
+
+# --- errors --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("width", "options", "message"),
+    [
+        (2, {"algorithm": "kd_tree"}, "algorithm must be one of auto, dense, blocks, nufft"),
+        *[(2, {"tolerance": t}, "tolerance must be None or between") for t in (0, -1, 1, np.nan)],
+        (4, {"algorithm": "nufft", "tolerance": 1e-6}, "at most 3 dimensions, got 4"),
+        (2, {"algorithm": "nufft"}, "needs a tolerance of at least 1e-10"),
+        (2, {"algorithm": "nufft", "tolerance": 1e-14}, "needs a tolerance of at least 1e-10"),
+    ],
+)
+def test_errors_say_what_to_do(width, options, message):
+    X = clusters(width, 10)
+    with pytest.raises(ValueError, match=message):
+        kernel_mean(X, X, 1.0, **options)
+
+
+def test_a_missing_finufft_is_named(monkeypatch):
+    monkeypatch.setattr(algorithms, "find_spec", lambda name: None)
+    X = clusters(2, 10)
+    with pytest.raises(ImportError, match=r"pip install 'skflow\[nufft\]'"):
+        kernel_mean(X, X, 1.0, algorithm="nufft", tolerance=1e-6)
