@@ -3,6 +3,8 @@
 A function is compiled when it is first called with arguments of new types, and kept on disk.
 """
 
+import math
+
 import numba
 import numpy as np
 
@@ -143,27 +145,44 @@ def stream_highest(offsets, shifts, per_unit, panels, biases, tops):
             tops[i] = group_tops[i - first].max()
 
 
-@njit(fastmath={"contract", "nsz"})
-def scan_for_nearest(rows, columns, neighbors, squared):
-    """For each row the nearest points, nearest first, and their squared distances.
+@njit()
+def _log_kernel(z, x, sigma):
+    squared = 0.0
+    for k in range(z.shape[0]):
+        squared += ((z[k] - x[k]) / sigma) ** 2
+    return -0.5 * squared
 
-    rows: (n, d). columns: (d, m), the points by column. neighbors, squared: (n, k), filled here.
+
+@njit()
+def exchange_rows(Z, Y, values, sigma, old, joining, leaving, drowned, new):
+    """Sums of kernels in which points have made way, in part, for a row of the query's own.
+
+    old: log_sum (n,) and mean (n, v) of the queries Z. joining: rows (n, d) and their values
+    (n, v). leaving: numbers of points of Y (n, k), and how much of each leaves. drowned: a share
+    of the old sum below which nothing is left. new: log_sum and mean, filled here.
     """
-    n_points, n_kept = columns.shape[1], neighbors.shape[1]
-    distances = np.empty(n_points)
-    for i in range(rows.shape[0]):
-        distances[:] = 0.0
-        for c in range(rows.shape[1]):
-            z, column = rows[i, c], columns[c]
-            for j in range(n_points):
-                difference = column[j] - z
-                distances[j] += difference * difference
-        nearest, which = squared[i], neighbors[i]
-        nearest[:] = np.inf
-        for j in range(n_points):
-            if distances[j] < nearest[n_kept - 1]:
-                place = n_kept - 1
-                while place > 0 and nearest[place - 1] > distances[j]:
-                    nearest[place], which[place] = nearest[place - 1], which[place - 1]
-                    place -= 1
-                nearest[place], which[place] = distances[j], j
+    (log_sum, mean), (rows, row_values), (neighbors, shares) = old, joining, leaving
+    new_log_sum, new_mean = new
+    for i in range(Z.shape[0]):
+        # In units of the old sum: what is left of it, and of its weighted values.
+        left = 1.0
+        new_mean[i] = mean[i]
+        for j in range(neighbors.shape[1]):
+            y = neighbors[i, j]
+            logarithm = min(_log_kernel(Z[i], Y[y], sigma) - log_sum[i], 0.0)
+            leaves = shares[i, j] * math.exp(logarithm)
+            left -= leaves
+            for k in range(mean.shape[1]):
+                new_mean[i, k] -= leaves * values[y, k]
+        if left < drowned:
+            left = 0.0
+            new_mean[i] = 0.0
+        joins = _log_kernel(Z[i], rows[i], sigma)
+        top = max(joins, log_sum[i])
+        weight, row_weight = math.exp(log_sum[i] - top), math.exp(joins - top)
+        total = weight * left + row_weight
+        if total == 0:  # what left was all that counted
+            total, row_weight = 1.0, 1.0
+        for k in range(mean.shape[1]):
+            new_mean[i, k] = (weight * new_mean[i, k] + row_weight * row_values[i, k]) / total
+        new_log_sum[i] = top + math.log(total)

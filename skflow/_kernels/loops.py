@@ -169,6 +169,34 @@ def highest(code, signature):
 
 
 @_loop
+def differ(code, signature):
+    """Squared distances of a row to the points of a tile, and which of them are below a limit.
+
+    (row (D,), tile (D, W), n_dims, n_panels, limit (1,), distances (W,), below (W / lanes,)): W is
+    the width of n_panels panels. Bits of `below`, integers, are the points of a vector.
+    """
+    row, tile, n_dims, n_panels, limit, distances, below = code.arguments
+    b = code.builder
+    panel_width = PANEL * code.lanes
+    row_length = code.times(n_panels, panel_width)
+    most = code.spread(limit, code.number(0))
+    with code.loop(code.number(0), n_panels) as panel:
+        start = code.times(panel.index, panel_width)
+        sums = [code.variable(code.constant(0.0)) for _ in range(PANEL)]
+        with code.loop(code.number(0), n_dims) as k:
+            z = code.spread(row, k.index)
+            place = code.plus(code.times(k.index, row_length), start)
+            for p in range(PANEL):
+                difference = b.fsub(code.load(tile, code.plus(place, p * code.lanes)), z)
+                total = code.multiply_add(difference, difference, b.load(sums[p]))
+                b.store(total, sums[p])
+        for p, total in enumerate(code.get(sums)):
+            code.store(total, distances, code.plus(start, p * code.lanes))
+            place = code.plus(code.times(panel.index, PANEL), p)
+            b.store(code.bits_below(total, most, code.index), b.gep(below, [place]))
+
+
+@_loop
 def fuse(code, signature):
     """The sums of a few queries over a run of points of few dimensions, in registers throughout.
 

@@ -6,7 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from skflow._kernels.algorithms import kernel_sums
+from skflow._kernels.compiled import exchange_rows
 from skflow._kernels.points import LOG2_E, Points
+from skflow._kernels.threads import n_threads, run_in_threads
 
 
 class KernelState(NamedTuple):
@@ -94,28 +96,22 @@ def exchange(state, Z, Y, sigma, own, values=None, own_values=None, tolerance=No
     KernelState
     """
 
-    def log_kernel(points):
-        return -0.5 * np.square((Z - points) / float(sigma), dtype=np.float64).sum(axis=1)
-
     values = Y if values is None else values
     own_values = own.rows if own_values is None else own_values
-    # In units of the old sum: what is left of it, and of its weighted values.
-    rest, rest_values = np.ones(len(Z)), state.mean.copy()
-    for neighbor, share in zip(own.neighbors.T, own.shares.T, strict=True):
-        leaves = share * np.exp(np.minimum(log_kernel(Y[neighbor]) - state.log_sum, 0.0))
-        rest -= leaves
-        rest_values -= leaves[:, None] * values[neighbor]
     # Where all but nothing is left, it is rounding, or what was left out of the sum.
-    drowned = rest < max(1e-5 if Z.dtype == np.float32 else 1e-10, 10 * (tolerance or 0.0))
-    rest[drowned], rest_values[drowned] = 0.0, 0.0
-    joining = log_kernel(own.rows)
-    top = np.maximum(joining, state.log_sum)
-    old, new = np.exp(state.log_sum - top), np.exp(joining - top)
-    total = old * rest + new
-    gone = total == 0  # what left was all that counted
-    total, new = np.where(gone, 1.0, total), np.where(gone, 1.0, new)
-    mean = (old[:, None] * rest_values + new[:, None] * own_values) / total[:, None]
-    return KernelState(top + np.log(total), mean, state.weight)
+    drowned = max(1e-5 if Z.dtype == np.float32 else 1e-10, 10 * (tolerance or 0.0))
+    log_sum, mean = np.empty_like(state.log_sum), np.empty_like(state.mean)
+
+    def run(start, stop):
+        part = slice(start, stop)
+        old = state.log_sum[part], state.mean[part]
+        joining = own.rows[part], own_values[part]
+        leaving = own.neighbors[part], own.shares[part]
+        new = log_sum[part], mean[part]
+        exchange_rows(Z[part], Y, values, float(sigma), old, joining, leaving, drowned, new)
+
+    run_in_threads(run, len(Z), n_threads(100 * len(Z)))
+    return KernelState(log_sum, mean, state.weight)
 
 
 def finalize(state):

@@ -2,8 +2,11 @@
 
 import numpy as np
 
-from skflow._kernels.compiled import scan_for_nearest
+from skflow._kernels.blocks import sorted_into_tiles
 from skflow._kernels.threads import n_threads, run_in_threads
+from skflow._kernels.tiles import scan_for_nearest
+
+_TILE = 96  # points; whole panels for every register file
 
 
 def nearest(rows, points, n_neighbors):
@@ -27,13 +30,25 @@ def nearest(rows, points, n_neighbors):
     distances : ndarray of float64 of shape (n_rows, n_neighbors)
     """
     rows = np.ascontiguousarray(rows, dtype=np.float64)
-    columns = np.ascontiguousarray(points.T, dtype=np.float64)
+    points = np.ascontiguousarray(points, dtype=np.float64)
+    order = sorted_into_tiles(points, _TILE)
+    n_tiles = -(-len(points) // _TILE)
+    tiles = np.full((n_tiles * _TILE, points.shape[1]), np.inf)
+    tiles[: len(points)] = points[order]
+    numbers = np.zeros(n_tiles * _TILE, dtype=np.intp)
+    numbers[: len(points)] = order
+    starts = np.arange(0, len(points), _TILE)
+    boxes = tuple(
+        np.ascontiguousarray(f.reduceat(points[order], starts).T) for f in (np.minimum, np.maximum)
+    )
+    tiles = np.ascontiguousarray(tiles.reshape(n_tiles, _TILE, -1).transpose(0, 2, 1))
+    numbers = numbers.reshape(n_tiles, _TILE)
     neighbors = np.zeros((len(rows), n_neighbors), dtype=np.intp)
     squared = np.empty((len(rows), n_neighbors))
 
     def scan(start, stop):
         part = slice(start, stop)
-        scan_for_nearest(rows[part], columns, neighbors[part], squared[part])
+        scan_for_nearest(rows[part], tiles, boxes, numbers, neighbors[part], squared[part])
 
     run_in_threads(scan, len(rows), n_threads(len(rows) * len(points)))
     return neighbors, np.sqrt(squared)

@@ -3,7 +3,10 @@
 import numpy as np
 
 from skflow._kernels.compiled import _finish, _pack, njit
-from skflow._kernels.loops import GROUP, PANEL, average, highest, weigh
+from skflow._kernels.loops import GROUP, PANEL, average, differ, highest, weigh
+from skflow._kernels.vectors import lanes
+
+_LANES = lanes(np.float64)
 
 
 @njit()
@@ -67,6 +70,17 @@ def _select(keys, order, first, last, nth):
 
 
 @njit(fastmath={"nnan", "nsz", "contract"})
+def squared_gaps(low, high, lower, upper, gaps):
+    """Squared distance of a box to each of many: their corners low, high (d,) and (d, n_boxes)."""
+    gaps[:] = 0.0
+    for k in range(lower.shape[0]):
+        first, last = lower[k], upper[k]
+        for t in range(gaps.shape[0]):
+            gap = max(max(first[t] - high[k], low[k] - last[t]), 0.0)
+            gaps[t] += gap * gap
+
+
+@njit()
 def bound_kernels(low, high, boxes, per_unit, bounds):
     """log2 of the largest kernel that a query in a box can have with a point of each tile.
 
@@ -74,12 +88,7 @@ def bound_kernels(low, high, boxes, per_unit, bounds):
     the points, and log2 of their largest weight (n_tiles,). bounds: (n_tiles,), filled here.
     """
     lower, upper, heaviest = boxes
-    bounds[:] = 0.0
-    for k in range(lower.shape[0]):
-        first, last = lower[k], upper[k]
-        for t in range(bounds.shape[0]):
-            gap = max(max(first[t] - high[k], low[k] - last[t]), 0.0)
-            bounds[t] += gap * gap
+    squared_gaps(low, high, lower, upper, bounds)
     for t in range(bounds.shape[0]):
         bounds[t] = heaviest[t] - 0.5 * per_unit * bounds[t]
 
@@ -170,10 +179,10 @@ def stream_tiles(offsets, own, slack, per_unit, cut, tiles, value_center, result
     shifts, sums, means = results
     n_tiles, n_dims = lower.shape[1], offsets.shape[1]
     size, width, dtype = panels.shape[0] // n_tiles, panels.shape[2], panels.dtype
-    lanes, n_values = width // PANEL, values.shape[1]
+    n_lanes, n_values = width // PANEL, values.shape[1]
     packed = np.empty((1, n_dims, GROUP), dtype), np.empty((1, GROUP), dtype)
     kernels = np.empty((GROUP, width), dtype)
-    lane_sums = np.empty((GROUP, lanes), dtype)
+    lane_sums = np.empty((GROUP, n_lanes), dtype)
     totals = np.empty((GROUP, n_values), dtype)
     all_sums = np.empty((1, GROUP, 1 + n_values))
     group_bounds = np.empty(n_tiles)
@@ -202,10 +211,52 @@ def stream_tiles(offsets, own, slack, per_unit, cut, tiles, value_center, result
             totals[:] = 0
             for panel in range(candidates[c] * size, (candidates[c] + 1) * size):
                 weigh((z, shift, panels, biases, panel, n_dims, kernels, lane_sums))
-                average((kernels, values, panel, n_values // lanes, totals))
+                average((kernels, values, panel, n_values // n_lanes, totals))
             for q in range(n):
                 if bounds[c, q] > thresholds[q]:
                     all_sums[0, q, 0] += lane_sums[q].sum()
                     for k in range(n_values):
                         all_sums[0, q, 1 + k] += totals[q, k]
         _finish(all_sums, value_center, sums[part], means[part])
+
+
+@njit()
+def scan_for_nearest(rows, tiles, boxes, numbers, neighbors, squared):
+    """For each row the nearest points, nearest first, and their squared distances.
+
+    rows: (n, d). tiles: (n_tiles, d, size), points by column, padded with infinity, in whole
+    panels. boxes: lowest and highest coordinates (d, n_tiles). numbers: (n_tiles, size), of the
+    points. neighbors, squared: (n, k), filled here.
+    """
+    lower, upper = boxes
+    gaps = np.empty(tiles.shape[0])
+    scratch = np.empty(tiles.shape[2]), np.empty(tiles.shape[2] // _LANES, np.intp)
+    for i in range(rows.shape[0]):
+        found = neighbors[i], squared[i]
+        squared_gaps(rows[i], rows[i], lower, upper, gaps)
+        closest = np.argmin(gaps)
+        squared[i] = np.inf
+        _take_nearest(rows[i], tiles[closest], numbers[closest], scratch, found)
+        for t in range(tiles.shape[0]):
+            if t != closest and gaps[t] < squared[i, -1]:
+                _take_nearest(rows[i], tiles[t], numbers[t], scratch, found)
+
+
+@njit()
+def _take_nearest(row, tile, numbers, scratch, found):
+    """Sort those points of a tile in that are nearer than the furthest so far."""
+    distances, below = scratch
+    neighbors, squared = found
+    n_panels = tile.shape[1] // (PANEL * _LANES)
+    last = squared.shape[0] - 1
+    differ((row, tile, tile.shape[0], n_panels, squared[last:], distances, below))
+    for vector in range(below.shape[0]):
+        if below[vector] == 0:
+            continue
+        for j in range(vector * _LANES, (vector + 1) * _LANES):
+            if distances[j] < squared[last]:
+                place = last
+                while place > 0 and squared[place - 1] > distances[j]:
+                    squared[place], neighbors[place] = squared[place - 1], neighbors[place - 1]
+                    place -= 1
+                squared[place], neighbors[place] = distances[j], numbers[j]

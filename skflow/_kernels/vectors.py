@@ -116,6 +116,11 @@ class Vectors:
     def maximum(self, a, b):
         return self.builder.select(self.builder.fcmp_ordered(">", a, b), a, b)
 
+    def bits_below(self, a, b, integer):
+        """The lanes in which a < b, as the bits of an integer."""
+        lanes = self.builder.fcmp_ordered("<", a, b)
+        return self.builder.zext(self.builder.bitcast(lanes, ir.IntType(self.lanes)), integer)
+
     def exp2(self, t):
         """``2^t`` for t from about `lowest` to 0, and ``2^lowest`` for anything below."""
         b = self.builder
