@@ -5,7 +5,7 @@ from importlib.util import find_spec
 import numpy as np
 
 from skflow._kernels.blocks import blocks_mean, share_of_blocks
-from skflow._kernels.dense import dense_mean
+from skflow._kernels.dense import dense_mean, differences_mean, is_narrow
 from skflow._kernels.fourier import LEAST_TOLERANCE, MOST_DIMENSIONS, fourier_mean, fourier_pays
 
 ALGORITHMS = ("auto", "dense", "blocks", "nufft")
@@ -15,44 +15,52 @@ _ROUNDING = {np.float32: 2.0**-24, np.float64: 2.0**-53}
 _BLOCKS_SHARE = 0.5  # of the tiles, above which finding out which count costs more than it saves
 
 
-def kernel_sums(points, offsets, sigma, *, single, algorithm, tolerance):
-    """log2 of the weighted kernel sum at each offset from the centre, and the mean of the values.
+def kernel_sums(points, Z, sigma, *, algorithm, tolerance):
+    """log2 of the weighted kernel sum at each query, and the mean of the values there.
 
     Parameters
     ----------
     points : Points
         The points.
-    offsets : ndarray of shape (n_queries, n_features)
-        Queries about the centre of the points, in float64.
+    Z : ndarray of shape (n_queries, n_features)
+        The queries. If they and the points are float32, so is the arithmetic that can be.
     sigma : float
         Bandwidth.
-    single : bool
-        Whether to compute in float32 what that can carry.
     algorithm, tolerance
         See :func:`~skflow._kernels.kernel_mean`.
     """
     _check(points, algorithm, tolerance)
-    rounding = _ROUNDING[np.float32 if single else np.float64]
-    allowed = rounding if tolerance is None else tolerance
-    sums, means = np.empty(len(offsets)), np.empty((len(offsets), points.n_values))
-    left = np.ones(len(offsets), dtype=bool)
+    single = Z.dtype == points.X.dtype == np.float32
+    allowed = _ROUNDING[np.float32 if single else np.float64] if tolerance is None else tolerance
+    share = share_of_blocks(points, sigma, allowed) if algorithm == "auto" else 1.0
     if algorithm == "auto" and tolerance is not None:
-        pairs = share_of_blocks(points, sigma, allowed) * len(points.X) * len(offsets)
-        if fourier_pays(points, sigma, allowed, len(offsets), pairs):
+        pairs = share * len(points.X) * len(Z)
+        if fourier_pays(points, sigma, allowed, len(Z), pairs):
             algorithm = "nufft"
-    if algorithm == "nufft":
-        some_sums, some_means, certain = fourier_mean(points, offsets, sigma, allowed)
-        sums[certain], means[certain] = some_sums[certain], some_means[certain]
-        left = ~certain
-    near = left & (_within_float32(points, offsets, sigma) if single else False)
-    if algorithm == "blocks":
-        near[:] = False
-    for rows, method in ((near, _dense32), (left & ~near, _float64_method(algorithm))):
-        if rows.all() and len(rows):
-            return method(points, offsets, sigma, allowed)
-        if rows.any():
-            sums[rows], means[rows] = method(points, offsets[rows], sigma, allowed)
+    sums, means = np.empty(len(Z)), np.empty((len(Z), points.n_values))
+    left = np.arange(len(Z))
+    for method in _methods(algorithm, share, single, is_narrow(points)):
+        if len(left) == 0:
+            break
+        everything = len(left) == len(Z)
+        some_sums, some_means, certain = method(
+            points, Z if everything else Z[left], sigma, allowed
+        )
+        if everything and certain.all():
+            return some_sums, some_means
+        done = left[certain]
+        sums[done], means[done] = some_sums[certain], some_means[certain]
+        left = left[~certain]
     return sums, means
+
+
+def _methods(algorithm, share, single, narrow):
+    """One after the other, each for the queries that those before it were not certain about."""
+    methods = [fourier_mean] if algorithm == "nufft" else []
+    blocks = algorithm == "blocks" or share < (_BLOCKS_SHARE / 2 if single else _BLOCKS_SHARE)
+    if single and not blocks:
+        methods.append(_differences if narrow else _dense32)
+    return [*methods, _blocks if blocks else _dense64]
 
 
 def _check(points, algorithm, tolerance):
@@ -78,24 +86,26 @@ def _check(points, algorithm, tolerance):
         )
 
 
-def _within_float32(points, offsets, sigma):
-    """Queries that float32 can carry: norms about the centre decide."""
+def _differences(points, Z, sigma, tolerance):
+    return differences_mean(points, Z, sigma)
+
+
+def _dense32(points, Z, sigma, tolerance):
+    """The queries that float32 can carry: norms about the centre decide."""
+    offsets = Z - points.center
     lengths = np.sqrt(np.einsum("ij,ij->i", offsets, offsets))
-    return (lengths + points.radius) * points.radius <= _FLOAT32_REACH * float(sigma) ** 2
+    near = (lengths + points.radius) * points.radius <= _FLOAT32_REACH * float(sigma) ** 2
+    sums, means = np.empty(len(Z)), np.empty((len(Z), points.n_values))
+    rows = slice(None) if near.all() else near
+    sums[rows], means[rows] = dense_mean(points, offsets[rows], sigma, np.float32)
+    return sums, means, near
 
 
-def _dense32(points, offsets, sigma, tolerance):
-    return dense_mean(points, offsets, sigma, np.float32)
+def _dense64(points, Z, sigma, tolerance):
+    sums, means = dense_mean(points, Z - points.center, sigma, np.float64)
+    return sums, means, np.ones(len(Z), dtype=bool)
 
 
-def _dense64(points, offsets, sigma, tolerance):
-    return dense_mean(points, offsets, sigma, np.float64)
-
-
-def _dense_or_blocks(points, offsets, sigma, tolerance):
-    few = share_of_blocks(points, sigma, tolerance) < _BLOCKS_SHARE
-    return (blocks_mean if few else _dense64)(points, offsets, sigma, tolerance)
-
-
-def _float64_method(algorithm):
-    return {"dense": _dense64, "blocks": blocks_mean}.get(algorithm, _dense_or_blocks)
+def _blocks(points, Z, sigma, tolerance):
+    sums, means = blocks_mean(points, Z - points.center, sigma, tolerance)
+    return sums, means, np.ones(len(Z), dtype=bool)

@@ -99,13 +99,16 @@ def stream(offsets, shifts, per_unit, layout, biases, groups_a_block, value_cent
 
 
 @njit()
-def stream_fused(offsets, shifts, per_unit, layout, biases, known, value_center, sums, means):
+def stream_fused(offsets, shifts, units, layout, biases, known, value_center, sums, means):
     """:func:`stream` for few dimensions: groups of FUSED_GROUP, panels and values of one vector.
 
+    units: what offsets are multiplied by, and the scale of :func:`~skflow._kernels.loops.fuse`.
     layout: points (P, D, lanes) and values (P, V, lanes).
     known: the tuples d and v of :func:`~skflow._kernels.loops.fuse`.
     """
     points, values = layout
+    per_unit, factor = units
+    scale = np.full(1, factor, points.dtype)
     d, v = known
     n_panels, n_dims, lanes = points.shape
     n_sums = 1 + values.shape[1]
@@ -121,7 +124,8 @@ def stream_fused(offsets, shifts, per_unit, layout, biases, known, value_center,
         for start in range(0, n_panels, step):
             stop = min(n_panels, start + step)
             parts[:] = 0
-            fuse((queries[0], logit_shifts[0], points, biases, values, start, stop, d, v, parts))
+            z, shift = queries[0], logit_shifts[0]
+            fuse((z, shift, points, biases, values, scale, start, stop, d, v, parts))
             for q in range(FUSED_GROUP):
                 for k in range(n_sums):
                     for lane in range(lanes):

@@ -11,6 +11,7 @@ from skflow._kernels.vectors import LOWEST, lanes
 _FUSED_WIDTH = 4  # dimensions and values up to which all sums stay in registers
 _GROUPS_A_BLOCK = 16  # that share a panel while it is in the caches
 _LEAST_GROUPS = 4  # that a thread is given
+_LEAST_SUM = 2.0**-24  # of float32 kernels: 6 sigmas away a logit errs by 2e-6
 # Logit of a padding point, below that of any other; not infinite, so that no NaN comes of it.
 _NEVER = {np.float32: -1e30, np.float64: -1e300}
 
@@ -26,8 +27,7 @@ def dense_mean(points, offsets, sigma, dtype):
     squared = np.einsum("ij,ij->i", offsets, offsets)
     # z.x - |x|^2 / 2 is at most |z|^2 / 2, and at most |z| max |x|.
     shifts = np.ceil(np.minimum(0.5 * squared, np.sqrt(squared) * points.radius) * per_unit)
-    fused = max(points.X.shape[1], points.n_values) <= _FUSED_WIDTH
-    layout = points.once(FusedLayout if fused else Layout, dtype)
+    layout = points.once(FusedLayout if is_narrow(points) else Layout, dtype)
     sums, means = layout.means(offsets, shifts, per_unit)
     # Kernels below 2^lowest count as 2^lowest: all of them together as a rounding of the sum.
     lost = sums < len(points.X) * 2.0 ** (LOWEST[dtype] + np.finfo(dtype).nmant + 2)
@@ -37,6 +37,30 @@ def dense_mean(points, offsets, sigma, dtype):
         sums[lost], means[lost] = layout.means(offsets[lost], shifts[lost], per_unit)
     log2_sum = shifts + np.log2(sums) + points.scale - 0.5 * per_unit * squared
     return log2_sum, means
+
+
+def is_narrow(points):
+    """Whether all sums of a query stay in registers."""
+    return max(points.X.shape[1], points.n_values) <= _FUSED_WIDTH
+
+
+def differences_mean(points, Z, sigma):
+    """:func:`dense_mean` in float32, of float32 rows in few dimensions, by direct differences.
+
+    Unlike products of coordinates about the centre, these lose no digits where sigma is small.
+
+    Returns
+    -------
+    log2_sum, mean : ndarrays
+        Rows that are not certain are not to be used.
+    certain : ndarray of bool of shape (n_queries,)
+        Where the largest kernels are not so small that their logits have too few digits.
+    """
+    per_unit = LOG2_E / float(sigma) ** 2
+    sums, means = points.once(Differences).means(Z, np.zeros(len(Z)), per_unit)
+    certain = (sums > _LEAST_SUM) & (per_unit < np.finfo(np.float32).max)
+    sums[~certain] = 1.0
+    return np.log2(sums) + points.scale, means, certain
 
 
 def _padded(array, n_rows, n_columns, dtype):
@@ -78,16 +102,19 @@ class Layout:
         self.n_dims = self._padded_dims(points.X.shape[1])
         unit = max(self.width, multiple)
         n_rows = -(-len(points.X) // unit) * unit
-        self.panels = _by_column(points.centered[order], self.width, n_rows, self.n_dims, dtype)
-        values = None if points.values is None else points.centered_values[order]
-        self.values = self._lay_out(values, points.centered[order], n_rows)
+        rows = self._rows(points)[order]
+        self.panels = _by_column(rows, self.width, n_rows, self.n_dims, dtype)
+        self.values = self._lay_out(points.centered_values[order], n_rows)
+
+    def _rows(self, points):
+        return points.centered
 
     def _padded_dims(self, n_dims):
         return n_dims
 
-    def _lay_out(self, values, centered, n_rows):
+    def _lay_out(self, values, n_rows):
         n_values = -(-self.n_values // lanes(self.dtype)) * lanes(self.dtype)
-        return _padded(centered if values is None else values, n_rows, n_values, self.dtype)
+        return _padded(values, n_rows, n_values, self.dtype)
 
     def biases(self, per_unit):
         """What the logits have from the points alone."""
@@ -146,20 +173,40 @@ class FusedLayout(Layout):
     group = FUSED_GROUP
     vectors = 1
 
+    def __init__(self, points, dtype):
+        super().__init__(points, dtype)
+        self._known = (0,) * self.panels.shape[1], (0,) * self.values.shape[1]
+        if points.values is None and self._rows(points) is points.centered:
+            self.values, self._known = self.panels, (self._known[0], ())
+
     def _padded_dims(self, n_dims):
         return max(n_dims, 2)
 
-    def _lay_out(self, values, centered, n_rows):
-        d, v = (0,) * self.n_dims, ()
-        if values is not None:
-            v = (0,) * self._padded_dims(self.n_values)
-        self._known = d, v
-        if values is None:
-            return self.panels
-        return _by_column(values, self.width, n_rows, len(v), self.dtype)
+    def _lay_out(self, values, n_rows):
+        return _by_column(values, self.width, n_rows, self._padded_dims(self.n_values), self.dtype)
 
     def _stream(self, offsets, shifts, per_unit, biases, results):
         stream_fused(
-            *(offsets, shifts, per_unit, (self.panels, self.values), biases),
+            *(offsets, shifts, self._units(per_unit), (self.panels, self.values), biases),
             *(self._known, self.value_center, *results),
         )
+
+    def _units(self, per_unit):
+        return per_unit, 0.0
+
+
+class Differences(FusedLayout):
+    """The points as they are, for queries as they are, in float32: ``x - z`` loses no digit."""
+
+    def __init__(self, points):
+        super().__init__(points, np.float32)
+
+    def _rows(self, points):
+        return points.X
+
+    def biases(self, per_unit):
+        """Logs of the weights."""
+        return super().biases(0.0)
+
+    def _units(self, per_unit):
+        return 1.0, -0.5 * per_unit

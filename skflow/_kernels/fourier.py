@@ -27,8 +27,8 @@ _PAIRS_A_ROW = {1: 300, 2: 1500, 3: 7000}
 _PAIRS_A_MODE = 2000
 
 
-def fourier_mean(points, offsets, sigma, tolerance):
-    """:func:`~skflow._kernels.dense.dense_mean` in float64, where that is certain to `tolerance`.
+def fourier_mean(points, Z, sigma, tolerance):
+    """:func:`~skflow._kernels.algorithms.kernel_sums` where that is certain to `tolerance`.
 
     Returns
     -------
@@ -39,6 +39,7 @@ def fourier_mean(points, offsets, sigma, tolerance):
         `tolerance`: by ten times the largest error that was measured at 50 of the points.
     """
     series = Series(points, sigma, _accuracy(tolerance))
+    offsets = Z - points.center
     every = max(1, len(points.X) // _N_MEASURED)
     rows = points.centered[::every]
     log2_sum, mean = dense_mean(points, rows, sigma, np.float64)

@@ -201,15 +201,20 @@ def fuse(code, signature):
     """The sums of a few queries over a run of points of few dimensions, in registers throughout.
 
     (queries (D, FUSED_GROUP), shifts (FUSED_GROUP,), points (., D, lanes), biases (., lanes),
-    values (., V, lanes), start, stop, d, v, sums (FUSED_GROUP, 1 + V, lanes)): for each query the
-    sum of its kernels and of the values weighted by them, added lane by lane to `sums`. d and v
-    are tuples of length D and V, so that these are constants of the compiled code; an empty v
-    says that the values are the points.
+    values (., V, lanes), scale (1,), start, stop, d, v, sums (FUSED_GROUP, 1 + V, lanes)): for each
+    query the sum of its kernels and of the values weighted by them, added lane by lane to `sums`.
+    d and v are tuples of length D and V, so that these are constants of the compiled code; an empty
+    v says that the values are the points.
+
+    In float64 the logits are ``bias - shift + z . x``. In float32, where that would lose digits,
+    they are ``bias - shift + scale |x - z|^2``.
     """
-    queries, shifts, points, biases, values, start, stop, _, _, sums = code.arguments
+    queries, shifts, points, biases, values, scale, start, stop, _, _, sums = code.arguments
     b, L = code.builder, code.lanes
-    n_dims, n_values = (len(kind) for kind in signature.args[7:9])
+    n_dims, n_values = (len(kind) for kind in signature.args[8:10])
+    by_difference = signature.args[0].dtype == types.float32
     shift = [code.spread(shifts, code.number(q)) for q in range(FUSED_GROUP)]
+    scale = code.spread(scale, code.number(0))
     z = [
         [code.spread(queries, code.number(k * FUSED_GROUP + q)) for k in range(n_dims)]
         for q in range(FUSED_GROUP)
@@ -219,18 +224,26 @@ def fuse(code, signature):
         [code.number((q * n_sums + k) * L) for k in range(n_sums)] for q in range(FUSED_GROUP)
     ]
     totals = [[code.variable(code.load(sums, i)) for i in row] for row in places]
+
+    def load(array, j, width):
+        first = code.times(j, width * L)
+        return [code.load(array, code.plus(first, k * L)) for k in range(width)]
+
     with code.loop(start, stop) as j:
         bias = code.load(biases, code.times(j.index, L))
-        first = code.times(j.index, n_dims * L)
-        x = [code.load(points, code.plus(first, k * L)) for k in range(n_dims)]
-        v = x
-        if n_values:
-            first = code.times(j.index, n_values * L)
-            v = [code.load(values, code.plus(first, k * L)) for k in range(n_values)]
+        x = load(points, j.index, n_dims)
+        v = load(values, j.index, n_values) if n_values else x
         for q in range(FUSED_GROUP):
             logit = b.fsub(bias, shift[q])
-            for k in range(n_dims):
-                logit = code.multiply_add(z[q][k], x[k], logit)
+            if by_difference:
+                differences = [b.fsub(x[k], z[q][k]) for k in range(n_dims)]
+                squared = b.fmul(differences[0], differences[0])
+                for difference in differences[1:]:
+                    squared = code.multiply_add(difference, difference, squared)
+                logit = code.multiply_add(scale, squared, logit)
+            else:
+                for k in range(n_dims):
+                    logit = code.multiply_add(z[q][k], x[k], logit)
             kernel = code.exp2(logit)
             total, *weighted = totals[q]
             b.store(b.fadd(b.load(total), kernel), total)

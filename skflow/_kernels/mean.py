@@ -50,14 +50,7 @@ def partial(Z, X, sigma, values=None, weights=None, *, algorithm="auto", toleran
         )
     if not (math.isfinite(sigma) and sigma > 0):
         raise ValueError(f"sigma must be a positive finite number, got {sigma!r}.")
-    log2_sum, mean = kernel_sums(
-        points,
-        Z - points.center,
-        sigma,
-        single=Z.dtype == points.X.dtype == np.float32,
-        algorithm=algorithm,
-        tolerance=tolerance,
-    )
+    log2_sum, mean = kernel_sums(points, Z, sigma, algorithm=algorithm, tolerance=tolerance)
     return KernelState(log2_sum / LOG2_E, mean, points.weight)
 
 
