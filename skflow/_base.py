@@ -360,4 +360,4 @@ class Progress:
 
 def mean_square(velocity):
     """Mean squared length of the rows of a velocity."""
-    return float(np.square(velocity, dtype=np.float64).sum(axis=1).mean())
+    return float(np.einsum("ij,ij->", velocity, velocity, dtype=np.float64)) / len(velocity)

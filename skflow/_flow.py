@@ -131,6 +131,7 @@ class ParticleFlow:
         self.batch_size = batch_size
         self.sample_weight = sample_weight
         self.seed = seed
+        self._center = X.mean(axis=0)
         times = times_of_steps(n_steps)
         self.sigmas = [float(schedule(t)) for t in times]
         self.etas = [float(step_size(t) if callable(step_size) else step_size) for t in times]
@@ -147,7 +148,7 @@ class ParticleFlow:
 
     def _distance(self, rows):
         """Largest distance of a row to the target's mean, in its largest coordinate."""
-        return float(np.abs(rows - self.X.mean(axis=0)).max())
+        return float(np.abs(rows - self._center).max())
 
     def step(self, state):
         """State after one more step; see :meth:`move`."""

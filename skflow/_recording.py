@@ -23,6 +23,7 @@ therefore measured along the way, by the particles' root mean square distance fr
 started: half way is half way.
 """
 
+import math
 import pickle
 import warnings
 from copy import copy
@@ -98,7 +99,9 @@ class RecordedFlow:
         while self.n_steps < flow.n_steps and not stop:
             self.last = flow.step(self.last)
             moved = self.last.particles - Y
-            self._distances.append(float(np.sqrt(np.square(moved).sum(axis=1).mean())))
+            self._distances.append(
+                math.sqrt(np.einsum("ij,ij->", moved, moved, dtype=float) / len(Y))
+            )
             stop = on_step is not None and on_step(self)
             if self.n_steps % self.every == 0:
                 self._keep_last()

@@ -170,7 +170,8 @@ def exchange_rows(Z, Y, values, sigma, old, joining, leaving, drowned, new):
     for i in range(Z.shape[0]):
         # In units of the old sum: what is left of it, and of its weighted values.
         left = 1.0
-        new_mean[i] = mean[i]
+        for k in range(mean.shape[1]):
+            new_mean[i, k] = mean[i, k]
         for j in range(neighbors.shape[1]):
             y = neighbors[i, j]
             logarithm = min(_log_kernel(Z[i], Y[y], sigma) - log_sum[i], 0.0)
@@ -180,7 +181,8 @@ def exchange_rows(Z, Y, values, sigma, old, joining, leaving, drowned, new):
                 new_mean[i, k] -= leaves * values[y, k]
         if left < drowned:
             left = 0.0
-            new_mean[i] = 0.0
+            for k in range(mean.shape[1]):
+                new_mean[i, k] = 0.0
         joins = _log_kernel(Z[i], rows[i], sigma)
         top = max(joins, log_sum[i])
         weight, row_weight = math.exp(log_sum[i] - top), math.exp(joins - top)

@@ -1,5 +1,7 @@
 """Compiled loops over tiles of neighbouring points, of which most do not count for a query."""
 
+import math
+
 import numpy as np
 
 from skflow._kernels.compiled import _finish, _pack, njit
@@ -15,33 +17,32 @@ def sort_into_tiles(X, tile, order):
 
     They are the leaves of a k-d tree: the widest dimension is halved, at a multiple of `tile`.
     """
-    n_dims = X.shape[1]
+    # Plain loops, and no array expressions, which take seconds to compile.
     keys = np.empty(X.shape[0])
-    lower, upper = np.empty(n_dims), np.empty(n_dims)
-    stack = np.empty((64, 2), np.intp)  # a halving leaves at most one part behind
-    stack[0] = 0, X.shape[0]
-    depth = 1
-    while depth > 0:
-        depth -= 1
-        start, stop = stack[depth]
+    starts, stops = np.empty(64, np.intp), np.empty(64, np.intp)  # parts left behind by halvings
+    starts[0], stops[0] = 0, X.shape[0]
+    n_parts = 1
+    while n_parts > 0:
+        n_parts -= 1
+        start, stop = starts[n_parts], stops[n_parts]
         n_tiles = (stop - start + tile - 1) // tile
         if n_tiles < 2:
             continue
-        lower[:] = np.inf
-        upper[:] = -np.inf
-        for i in range(start, stop):
-            for k in range(n_dims):
-                x = X[order[i], k]
-                lower[k] = min(lower[k], x)
-                upper[k] = max(upper[k], x)
-        widest = np.argmax(upper - lower)
+        widest, extent = 0, -1.0
+        for k in range(X.shape[1]):
+            low = high = X[order[start], k]
+            for i in range(start + 1, stop):
+                low = min(low, X[order[i], k])
+                high = max(high, X[order[i], k])
+            if high - low > extent:
+                widest, extent = k, high - low
         for i in range(start, stop):
             keys[i] = X[order[i], widest]
         middle = start + n_tiles // 2 * tile
         _select(keys, order, start, stop - 1, middle)
-        stack[depth] = start, middle
-        stack[depth + 1] = middle, stop
-        depth += 2
+        starts[n_parts], stops[n_parts] = start, middle
+        starts[n_parts + 1], stops[n_parts + 1] = middle, stop
+        n_parts += 2
 
 
 @njit()
@@ -116,27 +117,31 @@ def _raise_tops(packed, tiles, t, lane_tops, tops):
     start, stop = t * size, (t + 1) * size
     highest((queries[0], shifts[0], panels, biases, start, stop, panels.shape[1], lane_tops))
     for q in range(tops.shape[0]):
-        tops[q] = lane_tops[q].max()
+        for lane in range(lane_tops.shape[1]):
+            top = lane_tops[q, lane]
+            tops[q] = top if lane == 0 else max(tops[q], top)
 
 
 @njit()
-def _find_tops(
-    group, packed, tiles, per_unit, cut, lane_tops, tops, group_bounds, candidates, bounds
-):
+def _find_tops(group, packed, tiles, per_unit, cut, lane_tops, tops, scratch):
     """Largest logit of each query of a group, and the tiles that may have one 2^cut times as large.
 
     Returns the number of these tiles: candidates, with bounds on the logits there.
     """
     offsets, own, slack = group
     _, _, boxes = tiles
-    low, high = np.empty(offsets.shape[1]), np.empty(offsets.shape[1])
+    low, high, group_bounds, candidates, bounds = scratch
     for k in range(offsets.shape[1]):
-        low[k], high[k] = offsets[:, k].min(), offsets[:, k].max()
+        low[k] = high[k] = offsets[0, k]
+        for q in range(1, offsets.shape[0]):
+            low[k], high[k] = min(low[k], offsets[q, k]), max(high[k], offsets[q, k])
     bound_kernels(low, high, boxes, per_unit, group_bounds)
     nearest = np.argmax(group_bounds)
     lane_tops[:] = -np.inf
     _raise_tops(packed, tiles, nearest, lane_tops, tops)
-    threshold = np.min(tops - own - 2 * slack) + cut
+    threshold = np.inf
+    for q in range(tops.shape[0]):
+        threshold = min(threshold, tops[q] - own[q] - 2 * slack[q] + cut)
     n_candidates = 0
     for t in range(group_bounds.shape[0]):
         if group_bounds[t] > threshold:
@@ -185,27 +190,26 @@ def stream_tiles(offsets, own, slack, per_unit, cut, tiles, value_center, result
     lane_sums = np.empty((GROUP, n_lanes), dtype)
     totals = np.empty((GROUP, n_values), dtype)
     all_sums = np.empty((1, GROUP, 1 + n_values))
-    group_bounds = np.empty(n_tiles)
+    thresholds = np.empty(GROUP)
+    no_shifts = np.zeros(GROUP)
     candidates = np.empty(n_tiles, np.intp)
     bounds = np.empty((n_tiles, GROUP))
-    no_shifts = np.zeros(GROUP)
+    scratch = np.empty(n_dims), np.empty(n_dims), np.empty(n_tiles), candidates, bounds
     for first in range(0, offsets.shape[0], GROUP):
-        part = slice(first, min(offsets.shape[0], first + GROUP))
-        group = offsets[part], own[part], slack[part]
-        top = shifts[part]
-        n = top.shape[0]
-        _pack(offsets[part], no_shifts[:n], per_unit, *packed)
-        n_candidates = _find_tops(
-            *(group, packed, tiles, per_unit, cut, lane_sums, top),
-            *(group_bounds, candidates, bounds[:, :n]),
-        )
-        thresholds = top + cut
-        top[:] = np.ceil(top)
-        _pack(offsets[part], top, per_unit, *packed)
+        last = min(offsets.shape[0], first + GROUP)
+        group = offsets[first:last], own[first:last], slack[first:last]
+        top = shifts[first:last]
+        n = last - first
+        _pack(group[0], no_shifts[:n], per_unit, *packed)
+        n_candidates = _find_tops(group, packed, tiles, per_unit, cut, lane_sums, top, scratch)
+        for q in range(n):
+            thresholds[q] = top[q] + cut
+            top[q] = math.ceil(top[q])
+        _pack(group[0], top, per_unit, *packed)
         z, shift = packed[0][0], packed[1][0]
         all_sums[:] = 0
         for c in range(n_candidates):
-            if not _any_above(bounds[c], thresholds):
+            if not _any_above(bounds[c], thresholds[:n]):
                 continue
             lane_sums[:] = 0
             totals[:] = 0
@@ -214,10 +218,11 @@ def stream_tiles(offsets, own, slack, per_unit, cut, tiles, value_center, result
                 average((kernels, values, panel, n_values // n_lanes, totals))
             for q in range(n):
                 if bounds[c, q] > thresholds[q]:
-                    all_sums[0, q, 0] += lane_sums[q].sum()
+                    for lane in range(n_lanes):
+                        all_sums[0, q, 0] += lane_sums[q, lane]
                     for k in range(n_values):
                         all_sums[0, q, 1 + k] += totals[q, k]
-        _finish(all_sums, value_center, sums[part], means[part])
+        _finish(all_sums, value_center, sums[first:last], means[first:last])
 
 
 @njit()
