@@ -122,6 +122,8 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
             start = source.draw(self.n_particles, rng).astype(X.dtype)
         bandwidth = self._resolve_bandwidth(target, start)
 
+        reach = reach_of(start)
+
         def fitted(recorded):
             return {
                 "bandwidth_": bandwidth,
@@ -130,7 +132,7 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
                 "_space": target.space,
                 "_source": source,
                 "_flow": recorded,
-                "_reach": reach_of(start),
+                "_reach": reach,
             }
 
         progress = Progress(self, *data)
