@@ -2,8 +2,6 @@
 
 import numpy as np
 from sklearn.base import clone, is_regressor
-from sklearn.multioutput import MultiOutputRegressor, RegressorChain
-from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 
 __all__ = [
@@ -48,6 +46,8 @@ def _word(name):
 
 
 def _last_step(regressor):
+    from sklearn.pipeline import Pipeline  # here, as it loads all preprocessing
+
     return regressor.steps[-1][1] if isinstance(regressor, Pipeline) else regressor
 
 
@@ -69,7 +69,7 @@ def fit_columns(regressor, features, targets):
     except ValueError:
         if targets.shape[1] == 1:
             raise
-        return MultiOutputRegressor(regressor).fit(features, targets)
+        return _one_a_column(regressor).fit(features, targets)
 
 
 def show_once(regressor, features, targets):
@@ -81,13 +81,22 @@ def show_once(regressor, features, targets):
     except ValueError:
         if targets.shape[1] == 1:
             raise
-        regressor = MultiOutputRegressor(regressor)
+        regressor = _one_a_column(regressor)
         regressor.partial_fit(features, targets)  # which returns None
     return regressor
 
 
+def _one_a_column(regressor):
+    # Imported here: it loads model selection and metrics, and most flows fit no regressor.
+    from sklearn.multioutput import MultiOutputRegressor
+
+    return MultiOutputRegressor(regressor)
+
+
 def shaped(regressor, targets):
     """Targets as a regressor takes them: a single column as a vector, but for those of many."""
+    from sklearn.multioutput import MultiOutputRegressor, RegressorChain
+
     takes_many = isinstance(_last_step(regressor), MultiOutputRegressor | RegressorChain)
     return targets if takes_many or targets.shape[1] > 1 else targets[:, 0]
 

@@ -7,7 +7,6 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.base import BaseEstimator, _fit_context, clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.neural_network import MLPRegressor
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
@@ -394,6 +393,9 @@ def _train_network(draw, n_features, rng):
     New noise at each pass and a rate that falls bring the loss much closer to the optimum than
     as many passes over the same noise at one rate.
     """
+    # Imported here: a flow that trains no network has no use for it.
+    from sklearn.neural_network import MLPRegressor
+
     # Depth helps with clusters in few columns. Many columns want width: noise of low level passes
     # through every layer.
     layers = (128, 128, 128) if n_features <= 32 else (256, 256)

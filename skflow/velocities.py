@@ -18,15 +18,31 @@ the :class:`~skflow._space.FlowSpace` in which X and Y are given.
 """
 
 from copy import deepcopy
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import has_fit_parameter
 
-from skflow._density_ratio import DensityRatio
 from skflow._kernels import Points, exchange, finalize, kernel_mean, partial
 
+if TYPE_CHECKING:
+    from skflow._density_ratio import DensityRatio
+
 __all__ = ["MMD", "Denoising", "DensityRatio", "ScoreDifference", "Stein"]
+
+
+def __getattr__(name):
+    """Import on first use: DensityRatio loads the classifiers that it can differentiate."""
+    if name == "DensityRatio":
+        from skflow._density_ratio import DensityRatio
+
+        return DensityRatio
+    raise AttributeError(f"module 'skflow.velocities' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted(__all__)
 
 
 class ScoreDifference(BaseEstimator):

@@ -3,6 +3,7 @@
 A function is compiled when it is first called with arguments of new types, and kept on disk.
 """
 
+import contextlib
 import math
 
 import numba
@@ -20,11 +21,27 @@ def njit(**options):
 
     def decorate(function):
         try:
-            return numba.njit(cache=True, **options)(function)
+            compiled = numba.njit(cache=True, **options)(function)
         except RuntimeError:  # "no locator available": read-only installation and home
             return numba.njit(**options)(function)
+        _let_saving_fail(compiled)
+        return compiled
 
     return decorate
+
+
+def _let_saving_fail(compiled):
+    """Where a disk is full, or a folder has become read-only, what is compiled is not kept."""
+    cache = getattr(compiled, "_cache", None)  # private: another numba may have no such thing
+    save = getattr(cache, "save_overload", None)
+    if save is None:
+        return
+
+    def save_or_not(*arguments):
+        with contextlib.suppress(OSError):
+            save(*arguments)
+
+    cache.save_overload = save_or_not
 
 
 @njit()

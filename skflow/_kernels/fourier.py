@@ -12,7 +12,7 @@ from importlib.util import find_spec
 import numpy as np
 
 from skflow._kernels.dense import dense_mean
-from skflow._kernels.threads import n_threads
+from skflow._kernels.threads import n_openmp_threads
 
 LEAST_TOLERANCE = 1e-10
 MOST_DIMENSIONS = 3
@@ -109,7 +109,7 @@ class Series:
         """Sums at each offset from the centre: of the kernels, and of the weighted values."""
         if len(offsets) == 0:
             return np.empty((0, self.n_columns))
-        threads = n_threads(1000 * len(offsets))
+        threads = n_openmp_threads(1000 * len(offsets))
         pairs = self._transform(2, offsets, self.modes, threads)
         return np.ascontiguousarray(pairs.T).view(np.float64)[:, : self.n_columns]
 

@@ -1,7 +1,6 @@
 """Points with values and weights, and what algorithms prepare of them once for many calls."""
 
 import math
-from functools import cached_property
 
 import numpy as np
 
@@ -60,43 +59,26 @@ class Points:
         self.value_center = self.center
         if values is not None:
             self.value_center = values.mean(axis=0, dtype=np.float64)
+        # Not cached properties: until Python 3.12 these take a lock that all points share, which
+        # callers in other threads wait for, and a forked child forever.
+        self.centered = X - self.center  # in float64
+        self.squared_norms = np.einsum("ij,ij->i", self.centered, self.centered)
+        self.radius = math.sqrt(self.squared_norms.max())  # of the outermost point, to the centre
+        self.scale = 0.0  # log2 of the largest weight
+        if weights is not None:
+            # Over the largest: in the logits that would cost float32 digits.
+            log2_weights = np.log2(weights)
+            self.scale = float(log2_weights.max())
+            self.log2_weights = log2_weights - self.scale
+        self._prepared = {}
 
     @property
     def n_values(self):
         return len(self.value_center)
 
-    @cached_property
-    def centered(self):
-        """The points about their centre, in float64."""
-        return self.X - self.center
-
     @property
     def centered_values(self):
         return self.centered if self.values is None else self.values - self.value_center
-
-    @cached_property
-    def squared_norms(self):
-        return np.einsum("ij,ij->i", self.centered, self.centered)
-
-    @cached_property
-    def radius(self):
-        """Distance of the outermost point from the centre."""
-        return math.sqrt(self.squared_norms.max())
-
-    @cached_property
-    def log2_weights(self):
-        """log2 of the weights over the largest: in the logits that would cost float32 digits."""
-        log2_weights = np.log2(self.weights)
-        return log2_weights - log2_weights.max()
-
-    @cached_property
-    def scale(self):
-        """log2 of the largest weight."""
-        return 0.0 if self.weights is None else float(np.log2(self.weights).max())
-
-    @cached_property
-    def _prepared(self):
-        return {}
 
     def once(self, prepare, *arguments):
         """``prepare(self, *arguments)``, which must not keep a reference to the points."""

@@ -2,33 +2,67 @@
 
 numba's own parallel loops are not used: their workqueue layer aborts the process when two threads
 launch at once, and their OpenMP layer dies in a forked child.
+
+All callers share the cores. A caller is helped where a core has nothing to do; while callers alone
+take all cores, however many these are, nobody helps.
 """
 
 import itertools
 import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import current_process
 
 import numba
 
 _INLINE_WORK = 2**15  # query-point pairs below which a thread costs more than it saves
 _PIECES = 4  # per thread: a core that others use too gets fewer
 
+_lock = threading.RLock()
 _pool = None
+_n_computing = 0
+_forked = False
 
 
-def _forget_pool():
-    """After a fork the child has the pool but not its threads."""
-    global _pool
-    _pool = None
+def _forget_others():
+    """After a fork the child has the pool but not its threads, nor any other caller."""
+    global _pool, _n_computing, _forked
+    _pool, _n_computing, _forked = None, 0, True
+    _lock.release()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_pool)
+    # A child could wait forever for a lock that another thread held at the fork.
+    os.register_at_fork(
+        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_forget_others
+    )
 
 
 def n_threads(n_pairs):
     """Threads that so many pairs of a query and a point are worth."""
-    return numba.get_num_threads() if n_pairs >= _INLINE_WORK else 1
+    return _setting() if n_pairs >= _INLINE_WORK else 1
+
+
+def n_openmp_threads(n_pairs):
+    """The same for OpenMP: after a fork its threads are gone, and GNU's waits for them forever."""
+    return 1 if _forked else n_threads(n_pairs)
+
+
+def _setting():
+    """Threads that numba is set to; one in a process of a pool, unless it was set to others."""
+    try:
+        with _lock:  # numba takes locks of its own to tell
+            number = numba.get_num_threads()
+    except ValueError:  # it was told to use a threading layer that is not there; it is not needed
+        number = numba.config.NUMBA_NUM_THREADS
+    # Processes of a pool share the cores. loky sets numba in its own, the others are daemonic.
+    shared = number == numba.config.NUMBA_DEFAULT_NUM_THREADS and current_process().daemon
+    return 1 if shared else number
+
+
+def _most():
+    """Threads that may compute at the same time, as far as it is not the callers' choice."""
+    return min(numba.config.NUMBA_DEFAULT_NUM_THREADS, numba.config.NUMBA_NUM_THREADS)
 
 
 def run_in_threads(function, n_items, n_threads, least=1):
@@ -36,26 +70,98 @@ def run_in_threads(function, n_items, n_threads, least=1):
 
     This thread is one of them. An error in any of them is raised here, after all have ended.
     """
-    global _pool
     n_threads = min(n_threads, max(1, n_items // least))
     if n_threads == 1:
         function(0, n_items)
         return
-    if _pool is None:
-        _pool = ThreadPoolExecutor(
-            numba.config.NUMBA_DEFAULT_NUM_THREADS, thread_name_prefix="skflow"
-        )
     n_pieces = min(n_threads * _PIECES, n_items // least)
     edges = [n_items * i // n_pieces for i in range(n_pieces + 1)]
-    pieces = iter(list(itertools.pairwise(edges)))
+    _Call(function, itertools.pairwise(edges), min(n_threads, _most()) - 1).run()
 
-    def work():
-        for start, stop in pieces:  # next() of a list's iterator is atomic
-            function(start, stop)
 
-    others = [_pool.submit(work) for _ in range(n_threads - 1)]
+class _Call:
+    """The pieces of one call, and the threads that are at them."""
+
+    def __init__(self, function, pieces, n_wanted):
+        self.function, self.pieces = function, iter(list(pieces))  # whose next() is atomic
+        self.n_wanted, self.n_at_work, self.error = n_wanted, 0, None
+        self.changed = threading.Condition()
+
+    def run(self):
+        _enter(always=True)
+        try:
+            for start, stop in self.pieces:
+                self.invite()
+                self.function(start, stop)
+        finally:
+            _leave()
+            self.end()
+        if self.error is not None:
+            try:
+                raise self.error
+            finally:
+                self.error = None  # which refers to this frame, and so to all arrays
+
+    def invite(self):
+        while self.n_wanted > 0 and _n_computing < _most():
+            with self.changed:
+                self.n_wanted -= 1
+            if not _submit(self.help):
+                return
+
+    def help(self):
+        """Work at pieces while there is a core to spare."""
+        with self.changed:
+            self.n_at_work += 1  # before a piece is taken: who finds none must wait for this
+        try:
+            while _enter():
+                try:
+                    piece = next(self.pieces, None)
+                    if piece is None:
+                        return
+                    self.function(*piece)
+                finally:
+                    _leave()
+        except BaseException as error:
+            self.error = error
+        finally:
+            with self.changed:
+                self.n_wanted += 1
+                self.n_at_work -= 1
+                self.changed.notify_all()
+
+    def end(self):
+        """Begin no more pieces, and wait for those that others are at, not for who has none."""
+        for _ in self.pieces:
+            pass
+        with self.changed:
+            self.changed.wait_for(lambda: self.n_at_work == 0)
+
+
+def _enter(always=False):
+    """Count one more thread that computes, if there is a core to spare."""
+    global _n_computing
+    with _lock:
+        if not always and _n_computing >= _most():
+            return False
+        _n_computing += 1
+        return True
+
+
+def _leave():
+    global _n_computing
+    with _lock:
+        _n_computing -= 1
+
+
+def _submit(function):
+    """Whether a thread of the pool will call a function: none will while the interpreter ends."""
+    global _pool
     try:
-        work()
-    finally:
-        for other in others:
-            other.result()
+        with _lock:
+            if _pool is None:
+                _pool = ThreadPoolExecutor(_most() - 1, thread_name_prefix="skflow")
+            _pool.submit(function)
+    except RuntimeError:
+        return False
+    return True
