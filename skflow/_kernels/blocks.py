@@ -24,10 +24,11 @@ class Tiles:
     """
 
     def __init__(self, points):
-        order = sorted_into_tiles(points.centered, _TILE)
+        centered = points.centered
+        order = sorted_into_tiles(centered, _TILE)
         self.layout = Layout(points, np.float64, order, _TILE)
         starts = np.arange(0, len(order), _TILE)
-        rows = points.centered[order]
+        rows = centered[order]
         heaviest = np.zeros(len(starts))
         if points.weights is not None:
             heaviest = np.maximum.reduceat(points.log2_weights[order], starts)

@@ -44,6 +44,42 @@ def _let_saving_fail(compiled):
     cache.save_overload = save_or_not
 
 
+@njit(fastmath={"reassoc", "contract", "nsz"})
+def square_norms(rows, center, norms):
+    """Squared distance of each row from the centre, into norms (n,)."""
+    for i in range(rows.shape[0]):
+        squared = 0.0
+        for k in range(rows.shape[1]):
+            difference = rows[i, k] - center[k]
+            squared += difference * difference
+        norms[i] = squared
+
+
+@njit()
+def fill_panels(rows, center, panels):
+    """Rows about the centre into panels (P, D, W), by column; filled up with zeros."""
+    n_dims, width = panels.shape[1:]
+    for p in range(panels.shape[0]):
+        for j in range(width):
+            i = p * width + j
+            filled = rows.shape[1] if i < rows.shape[0] else 0
+            for k in range(filled):
+                panels[p, k, j] = rows[i, k] - center[k]
+            for k in range(filled, n_dims):
+                panels[p, k, j] = 0.0
+
+
+@njit()
+def fill_rows(rows, center, filled):
+    """Rows about the centre into the first columns of `filled`; zeros in the others."""
+    n_columns = rows.shape[1]
+    for i in range(rows.shape[0]):
+        for k in range(n_columns):
+            filled[i, k] = rows[i, k] - center[k]
+        for k in range(n_columns, filled.shape[1]):
+            filled[i, k] = 0.0
+
+
 @njit()
 def _pack(offsets, shifts, per_unit, queries, packed_shifts):
     """Lay queries out in groups (G, D, size), scaled; the last group is filled with zeros."""

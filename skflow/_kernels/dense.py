@@ -2,7 +2,13 @@
 
 import numpy as np
 
-from skflow._kernels.compiled import stream, stream_fused, stream_highest
+from skflow._kernels.compiled import (
+    fill_panels,
+    fill_rows,
+    stream,
+    stream_fused,
+    stream_highest,
+)
 from skflow._kernels.loops import FUSED_GROUP, GROUP, PANEL
 from skflow._kernels.points import LOG2_E
 from skflow._kernels.threads import n_threads, run_in_threads
@@ -63,16 +69,16 @@ def differences_mean(points, Z, sigma):
     return np.log2(sums) + points.scale, means, certain
 
 
-def _padded(array, n_rows, n_columns, dtype):
-    padded = np.zeros((n_rows, n_columns), dtype)
-    padded[: array.shape[0], : array.shape[1]] = array
-    return padded
+def _by_column(rows, center, shape, dtype):
+    """Rows about a centre in panels (P, D, W), filled up with zeros."""
+    panels = np.empty(shape, dtype)
+    width = shape[2]
 
+    def fill(start, stop):
+        fill_panels(rows[start * width : stop * width], center, panels[start:stop])
 
-def _by_column(array, length, n_rows, n_columns, dtype):
-    """Rows in (piece, column, row in piece) layout, padded with zeros."""
-    padded = _padded(array, n_rows, n_columns, dtype)
-    return np.ascontiguousarray(padded.reshape(-1, length, n_columns).transpose(0, 2, 1))
+    run_in_threads(fill, shape[0], n_threads(rows.size))
+    return panels
 
 
 class Layout:
@@ -102,19 +108,27 @@ class Layout:
         self.n_dims = self._padded_dims(points.X.shape[1])
         unit = max(self.width, multiple)
         n_rows = -(-len(points.X) // unit) * unit
-        rows = self._rows(points)[order]
-        self.panels = _by_column(rows, self.width, n_rows, self.n_dims, dtype)
-        self.values = self._lay_out(points.centered_values[order], n_rows)
+        shape = n_rows // self.width, self.n_dims, self.width
+        self.panels = _by_column(points.X[order], self._origin(points), shape, dtype)
+        values = points.X if points.values is None else points.values
+        self.values = self._lay_out(values[order], n_rows)
 
-    def _rows(self, points):
-        return points.centered
+    def _origin(self, points):
+        return points.center
 
     def _padded_dims(self, n_dims):
         return n_dims
 
     def _lay_out(self, values, n_rows):
         n_values = -(-self.n_values // lanes(self.dtype)) * lanes(self.dtype)
-        return _padded(values, n_rows, n_values, self.dtype)
+        filled = np.empty((n_rows, n_values), self.dtype)
+        filled[len(values) :] = 0
+
+        def fill(start, stop):
+            fill_rows(values[start:stop], self.value_center, filled[start:stop])
+
+        run_in_threads(fill, len(values), n_threads(values.size))
+        return filled
 
     def biases(self, per_unit):
         """What the logits have from the points alone."""
@@ -176,14 +190,15 @@ class FusedLayout(Layout):
     def __init__(self, points, dtype):
         super().__init__(points, dtype)
         self._known = (0,) * self.panels.shape[1], (0,) * self.values.shape[1]
-        if points.values is None and self._rows(points) is points.centered:
+        if points.values is None and self._origin(points) is points.center:
             self.values, self._known = self.panels, (self._known[0], ())
 
     def _padded_dims(self, n_dims):
         return max(n_dims, 2)
 
     def _lay_out(self, values, n_rows):
-        return _by_column(values, self.width, n_rows, self._padded_dims(self.n_values), self.dtype)
+        shape = n_rows // self.width, self._padded_dims(self.n_values), self.width
+        return _by_column(values, self.value_center, shape, self.dtype)
 
     def _stream(self, offsets, shifts, per_unit, biases, results):
         stream_fused(
@@ -201,8 +216,8 @@ class Differences(FusedLayout):
     def __init__(self, points):
         super().__init__(points, np.float32)
 
-    def _rows(self, points):
-        return points.X
+    def _origin(self, points):
+        return np.zeros_like(points.center)
 
     def biases(self, per_unit):
         """Logs of the weights."""

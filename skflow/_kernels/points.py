@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 
+from skflow._kernels.compiled import square_norms
+
 LOG2_E = math.log2(math.e)
 
 
@@ -54,15 +56,16 @@ class Points:
             if not used.all():
                 X, weights = X[used], weights[used]
                 values = None if values is None else values[used]
+        X, values = _in_floats(X), _in_floats(values)
         self.X, self.values, self.weights = X, values, weights
         self.center = X.mean(axis=0, dtype=np.float64)
         self.value_center = self.center
         if values is not None:
             self.value_center = values.mean(axis=0, dtype=np.float64)
-        # Not cached properties: until Python 3.12 these take a lock that all points share, which
+        # No cached properties: until Python 3.12 these take a lock that all points share, which
         # callers in other threads wait for, and a forked child forever.
-        self.centered = X - self.center  # in float64
-        self.squared_norms = np.einsum("ij,ij->i", self.centered, self.centered)
+        self.squared_norms = np.empty(len(X))  # about the centre
+        square_norms(X, self.center, self.squared_norms)
         self.radius = math.sqrt(self.squared_norms.max())  # of the outermost point, to the centre
         self.scale = 0.0  # log2 of the largest weight
         if weights is not None:
@@ -75,6 +78,11 @@ class Points:
     @property
     def n_values(self):
         return len(self.value_center)
+
+    @property
+    def centered(self):
+        """The points about their centre, in float64, made anew."""
+        return self.X - self.center
 
     @property
     def centered_values(self):
@@ -90,3 +98,10 @@ class Points:
     def __reduce__(self):
         """Only what was given: the rest is made again at need."""
         return Points, self.given
+
+
+def _in_floats(array):
+    """In one of the two dtypes that the loops are compiled for; others as float64."""
+    if array is None or array.dtype in (np.float32, np.float64):
+        return array
+    return array.astype(np.float64)
