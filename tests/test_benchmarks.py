@@ -1,9 +1,13 @@
 """A small cell of every benchmark; the figures themselves are not tested."""
 
+import csv
+import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -11,7 +15,285 @@ from sklearn.base import clone
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import family, kernel_speed, model_optimization, quality, report  # noqa: E402
+from benchmarks import (  # noqa: E402
+    cost_curve,
+    doing_less,
+    family,
+    flow_numpy,
+    harness,
+    kernel_speed,
+    model_optimization,
+    peers,
+    quality,
+    report,
+    whole_run,
+)
+from benchmarks.asv_suite import bench_flow, bench_kernel  # noqa: E402
+
+# Threads at most that a machine of the tests has, and numba is set to.
+THREADS = min(2, numba.get_num_threads())
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch):
+    monkeypatch.setattr(harness, "TURN", 0.0)
+    monkeypatch.setattr(harness, "PAUSE", 0.0)
+
+
+def measure(contenders, **options):
+    return harness.measure(contenders, **{"repeats": 1, "threads": THREADS, **options})
+
+
+def zeros(dtype=np.float64):
+    return lambda: np.zeros(3, dtype)
+
+
+def test_a_contender_that_keeps_its_limits_is_timed():
+    result = measure({"right": zeros()}, error=np.max, limit=0.5, dtype="float64")["right"]
+    assert result.reason == "" and result.error == 0
+    assert len(result.seconds) == len(result.uses) == 1 and result.median > 0
+
+
+@pytest.mark.parametrize("value", [1.0, np.nan])
+def test_a_wrong_result_is_refused(value):
+    contenders = {"right": zeros(), "wrong": lambda: np.full(3, value)}
+    results = measure(contenders, error=np.max, limit=0.5)
+    assert results["right"].seconds and not results["right"].reason
+    assert "above the limit" in results["wrong"].reason
+    assert not results["wrong"].seconds and np.isnan(results["wrong"].median)
+    assert results["wrong"].time() == results["wrong"].reason
+
+
+def test_contenders_may_have_limits_of_their_own():
+    limits = {"near": 0.1, "far": 2.0}
+    results = measure(dict.fromkeys(limits, lambda: np.ones(1)), error=np.max, limit=limits)
+    assert results["near"].reason and not results["far"].reason
+
+
+def test_a_wrong_dtype_is_refused():
+    result = measure({"wrong": zeros(np.float64)}, dtype="float32")["wrong"]
+    assert result.reason == "result is float64, not float32" and not result.seconds
+
+
+@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="needs two threads to differ by")
+def test_a_contender_that_changes_the_threads_is_refused():
+    def wrong():
+        numba.set_num_threads(1)
+        return np.zeros(1)
+
+    before = numba.get_num_threads()
+    results = measure({"wrong": wrong, "right": zeros()}, threads=2)
+    assert results["wrong"].reason == "numba is set to 1 threads, not 2"
+    assert np.isnan(results["wrong"].median) and not results["right"].reason
+    assert numba.get_num_threads() == before
+
+
+def test_a_contender_that_uses_more_threads_is_refused(monkeypatch):
+    monkeypatch.setattr(time, "process_time", lambda: 3 * time.perf_counter())
+    result = measure({"wrong": lambda: time.sleep(0.06)}, threads=1)["wrong"]
+    assert result.reason == "uses 3.0 threads, not 1" and np.isnan(result.median)
+
+
+def test_missing_contenders_are_listed():
+    def no_package(*_):
+        harness.need("no_such_package")
+
+    def no_memory(*_):
+        raise MemoryError("too large")
+
+    contenders = harness.prepare({"none": no_package, "large": no_memory, "here": lambda: zeros()})
+    contenders["late"] = lambda: 1 / 0
+    results = measure(contenders)
+    assert "no_such_package cannot be imported" in results["none"].reason
+    assert results["large"].reason == "failed: MemoryError: too large"
+    assert results["late"].reason == "failed: ZeroDivisionError: division by zero"
+    assert list(results) == ["none", "large", "here", "late"] and results["here"].seconds
+
+
+def test_the_order_of_the_turns_rotates():
+    calls = []
+    contenders = {name: lambda name=name: calls.append(name) or np.zeros(1) for name in "abc"}
+    measure(contenders, repeats=2)
+    assert "".join(calls) == "abc" + "bca" + "cab"
+
+
+def test_repeats_that_others_disturbed_do_not_count():
+    quiet = harness.Result(seconds=[1.0, 1.2, 1.4], others=[0.0, 0.9, 0.0])
+    assert quiet.median == 1.2 and not quiet.disturbed and quiet.fastest == 1.0
+    assert harness.Result(seconds=[1.0, 1.2], others=[0.9, 0.9]).disturbed
+    assert harness.Result(seconds=[1.0, 9.0, 9.0], others=[0.0] * 3).disturbed
+    assert not harness.Result(seconds=[1.0], others=[np.nan]).disturbed  # a system that is silent
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_every_peer_computes_the_mean_or_says_why_not(dtype):
+    rng = np.random.default_rng(0)
+    Z, X = rng.standard_normal((2, 100, 3)).astype(dtype)
+    expected = peers.reference(Z, X, 1.5)
+    for name, contender in harness.prepare(peers.PEERS, Z, X, 1.5).items():
+        if callable(contender):
+            mean = np.asarray(contender())
+            assert mean.dtype == dtype and mean.shape == X.shape, name
+            np.testing.assert_allclose(mean, expected, atol=kernel_speed.LIMITS[dtype])
+        else:
+            assert name not in ("numpy", "numpy, in chunks") and "failed" not in contender
+
+
+def test_the_reference_is_the_mean():
+    mean = peers.reference(np.zeros((1, 1)), np.array([[-1.0], [3.0]]), 1.0)
+    weights = np.exp([-0.5, -4.5])
+    assert mean.dtype == np.longdouble
+    assert float(mean[0, 0]) == pytest.approx(weights @ [-1.0, 3.0] / weights.sum(), rel=1e-15)
+
+
+def test_peers_say_when_memory_or_a_compiler_is_missing(monkeypatch):
+    Z = np.zeros((2, 2))
+    monkeypatch.setattr(peers.os, "sysconf", lambda name: 1)
+    with pytest.raises(harness.Missing, match="out of memory"):
+        peers.numpy_matrix(Z, Z, 1.0)
+    monkeypatch.setattr(peers, "compiler", lambda: None)
+    peers._built.cache_clear()
+    for peer in (peers.c_anchor, peers.keops):
+        with pytest.raises(harness.Missing, match="compiler"):
+            peer(Z, Z, 1.0)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_kernel_speed_measures_all_contenders(dtype):
+    few = {name: peers.PEERS[name] for name in ("torch softmax", "numpy", "C anchor")}
+    results, far = kernel_speed.run(200, 3, dtype, repeats=1, threads=THREADS, peers=few)
+    assert list(results) == [*kernel_speed.OURS, *few]
+    for name in (*kernel_speed.OURS, "numpy"):
+        assert results[name].median > 0 and results[name].error < kernel_speed.LIMITS[dtype]
+        assert np.isfinite(far[name])
+    row = kernel_speed.summary_row(results, 200, 3, dtype, peak=1e9)
+    assert row[:3] == [200, 3, dtype] and "target 2:" in row[5] and row[7] == "no time"
+    assert "skflow, points laid out" in kernel_speed.details(results, far, 200)
+
+
+def test_kernel_speed_refuses_ours_when_it_is_wrong(monkeypatch):
+    monkeypatch.setattr(kernel_speed, "kernel_mean", lambda Z, X, sigma, **_: (Z + 1e-3, None))
+    results, _ = kernel_speed.run(100, 2, "float64", 1, THREADS, peers={})
+    assert all(result.reason and not result.seconds for result in results.values())
+
+
+def test_kernel_speed_skips_what_would_take_too_long():
+    few = {"numpy": peers.numpy_matrix}
+    results, _ = kernel_speed.run(100, 2, "float64", 1, THREADS, limit=0.0, peers=few)
+    assert results["numpy"].reason.startswith("skipped: predicted")
+
+
+def test_the_cost_curve_is_measured_and_drawn(tmp_path, capsys):
+    file, picture = tmp_path / "costs.csv", tmp_path / "costs.png"
+    cell = ["--sizes", "200", "--widths", "2", "--shares", "0.1", "--threads", str(THREADS)]
+    cost_curve.main([str(file), *cell, "--repeats", "1", "--contenders", "auto", "numpy"])
+    with open(file, newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    assert [row["contender"] for row in rows] == ["auto", "numpy"]
+    assert all(float(row["seconds"]) > 0 and float(row["error"]) < 1e-11 for row in rows)
+    cost_curve.main([str(file), "--plot", str(picture)])
+    names = sorted(path.name for path in tmp_path.glob("*.png"))
+    assert names == ["costs_megabytes.png", "costs_seconds.png"]
+    assert "| auto | 2 | 0.1 | float64 | 200 |" in capsys.readouterr().out
+
+
+def test_the_cost_curve_skips_what_would_take_too_long(monkeypatch):
+    monkeypatch.setattr(cost_curve, "in_a_process", lambda task, timeout: {"seconds": 1.0})
+    rows = list(cost_curve.run_curve("dense", 2, 0.1, "float64", [100, 200, 4000], limit=9.0))
+    assert [row.get("seconds") for row in rows] == [1.0, 1.0, None]
+    assert rows[-1]["note"] == "skipped: predicted 20 s"
+    assert cost_curve.predict([100, 1000], [1.0, 100.0], 10_000) == pytest.approx(1e4)
+
+
+def test_a_cell_says_why_it_has_no_figures(monkeypatch):
+    monkeypatch.setitem(cost_curve.PEERS, "none", lambda *_: harness.need("no_such_package"))
+    assert "no_such_package" in cost_curve.run_cell("none", 2, 0.1, "float64", 100)["note"]
+    failed = cost_curve.in_a_process({"no": "such argument"}, timeout=60)
+    assert failed["note"].startswith("ended with 1")
+
+
+def test_the_growth_of_memory_is_seen():
+    before = cost_curve.peak_memory(reset=True)
+    np.ones(2**23).sum()  # 64 MiB
+    assert cost_curve.peak_memory() - before > 60 * 2**20
+
+
+def test_sums_that_do_not_depend_on_sigma_run_once():
+    curves = list(cost_curve.curves([2, 8], [0.02, 0.1, 0.5], ["blocks", "dense", "nufft, x"]))
+    assert curves.count(("dense", 2, 0.1)) == 1 and ("dense", 2, 0.5) not in curves
+    assert ("blocks", 2, 0.5) in curves and ("nufft, x", 8, 0.1) not in curves
+
+
+@pytest.mark.parametrize("data", doing_less.DATA)
+@pytest.mark.parametrize("d", [2, 8])
+def test_doing_less_measures_every_algorithm(data, d):
+    options = {"tolerance": 1e-6, "repeats": 1, "threads": THREADS}
+    results = doing_less.run(data, 200, d, 0.02, **options)
+    assert list(results) == ["dense", "blocks", "auto", "blocks, tolerance 1e-06"]
+    assert all(result.median > 0 for result in results.values())
+    assert doing_less.verdict(2.0, 1.0) == "0.50 (a loss of 100%)"
+
+
+def test_pixels_are_what_they_are_said_to_be():
+    rows = {d: doing_less.pixels(1000, d, np.random.default_rng(0)) for d in (2, 3, 5, 8)}
+    assert all(X.shape == (1000, d) for d, X in rows.items())
+    np.testing.assert_allclose(rows[8][:, :5], rows[5], rtol=1e-3)
+    assert np.corrcoef(rows[8][:, 0], rows[8][:, 5])[0, 1] > 0.8  # a pixel and its neighbour
+
+
+def slow_numpy_flow(X, Y, settings, noise_factor=1.0, sigma_factor=1.0):
+    sigmas = [sigma_factor * sigma for sigma in settings[0]]
+
+    def flow(seed=0, noise=1.0):
+        return flow_numpy.run(X, Y, sigmas, settings[1], noise_factor * noise, seed)
+
+    return flow
+
+
+def test_a_whole_run_refuses_a_flow_that_is_another():
+    others = {
+        "numpy": slow_numpy_flow,
+        "half the noise": lambda *given: slow_numpy_flow(*given, noise_factor=0.5),
+        "wider": lambda *given: slow_numpy_flow(*given, sigma_factor=1.01),
+        "torch": whole_run.OTHERS["torch, matrix"],
+    }
+    results, agreement = whole_run.run(200, 2, "float64", 60, 1, THREADS, others)
+    assert list(results) == ["skflow, fit", "skflow, sample", *others]
+    for name in ("skflow, fit", "skflow, sample", "numpy"):
+        assert results[name].median > 0 and results[name].error <= whole_run.LAW_LIMIT, name
+    assert "of our pace" in results["half the noise"].reason
+    assert "differs by" in results["wider"].reason
+    assert agreement["numpy"][0] < whole_run.VALUE_LIMITS["float64"]
+    assert results["torch"].median > 0 or "torch" in results["torch"].reason
+    assert len(list(whole_run.verdicts(results))) == 2
+
+
+def test_tables_are_printed(capsys, monkeypatch):
+    """Every script from end to end, with as little as it takes."""
+    for peer in ("torch flash attention", "torch flash attention, padded", "KeOps"):
+        monkeypatch.delitem(peers.PEERS, peer)
+    common = ["--repeats", "1", "--threads", str(THREADS), "--widths", "2"]
+    kernel_speed.main(["--sizes", "100", "--dtypes", "float32", *common])
+    out = capsys.readouterr().out
+    assert "| 100 | 2 | float32 |" in out and "multiply-adds a second" in out
+    doing_less.main(["--size", "200", "--data", "pixels", "--shares", "1", *common])
+    assert "| pixels | 2 | 1 | blocks, tolerance 1e-06 |" in capsys.readouterr().out
+    monkeypatch.delitem(whole_run.OTHERS, "torch, flash attention")
+    whole_run.main(["--particles", "100", "--steps", "20", "--dtypes", "float64", *common])
+    out = capsys.readouterr().out
+    assert "| skflow, sample |" in out and "numpy:" in out
+
+
+def test_the_history_is_measured_by_what_asv_finds():
+    config = json.loads((ROOT / "benchmarks" / "asv.conf.json").read_text())
+    assert (ROOT / "benchmarks" / config["benchmark_dir"] / "bench_kernel.py").is_file()
+    for suite in (bench_flow.Sampler, bench_kernel.Dense, bench_kernel.Algorithms):
+        case = suite()
+        parameters = [values[0] for values in case.params]
+        case.setup(*parameters)
+        for name in dir(case):
+            if name.startswith(("time_", "peakmem_")):
+                getattr(case, name)(*parameters)
 
 
 def test_quality_judges_every_sampler(monkeypatch):
@@ -30,14 +312,6 @@ def test_quality_prints_a_table(capsys, monkeypatch):
     out = capsys.readouterr().out
     assert "| wine | SDFlowSampler | 0.500 ± 0.000 |" in out
     assert "1.500 ± 0.500" in out
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_kernel_speed_measures_both_contenders(dtype):
-    times, errors = kernel_speed.run(size=128, n_features=3, dtype=dtype, repeats=1)
-    assert set(times) == set(errors) == {"skflow", "numpy"}
-    assert all(seconds > 0 for seconds in times.values())
-    assert max(errors.values()) < 100 * np.finfo(dtype).eps
 
 
 def test_first_use_runs():

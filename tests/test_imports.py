@@ -188,6 +188,18 @@ print(*sorted({"numba", "matplotlib"} & set(sys.modules)))
     assert run(code) == ""
 
 
+def test_an_ordinary_sampler_loads_no_models():
+    code = """
+import sys
+import sklearn.base
+before = set(sys.modules)
+from skflow import SDFlowSampler
+heavy = "ensemble linear_model metrics model_selection multioutput neural_network pipeline"
+print(*[name for name in heavy.split() if f"sklearn.{name}" in set(sys.modules) - before])
+"""
+    assert run(code) == ""
+
+
 def test_importing_every_public_name_compiles_nothing():
     code = """
 import importlib

@@ -1,0 +1,1 @@
+"""Benchmarks of the history, for airspeed velocity: `asv run --config benchmarks/asv.conf.json`."""
