@@ -26,6 +26,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 PAUSE = 0.3  # seconds; the threads of BLAS and OpenMP spin for a while after a call
 TURN = 0.3  # seconds that a turn lasts at least, by as many calls as that takes
+TICK = 0.05  # seconds, below which clocks of processors say little
 _SPARE = 0.25  # of a thread, for the interpreter and the clock
 _LEAST_TURN = 0.05  # seconds, below which processor times are too coarse to say anything
 _DISTURBED = 0.1  # of a core, above which others are at work
@@ -193,8 +194,7 @@ def _wrong_threads(threads, result):
     for library, number in thread_counts().items():
         if number != threads:
             return f"{library} is set to {number} threads, not {threads}"
-    # More than there are cores is no use of threads but clocks that disagree.
-    if result.uses and threads + _SPARE < result.use <= os.cpu_count() + _SPARE:
+    if result.uses and result.use > threads + _SPARE:
         return f"uses {result.use:.1f} threads, not {threads}"
     return ""
 
