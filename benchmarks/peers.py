@@ -145,17 +145,22 @@ def _built(d, dtype):
     if compiler() is None:
         raise Missing("needs a C compiler")
     source = Path(__file__).with_name("anchor.c")
-    options = ["-DSINGLE"] if dtype == "float32" else []
-    options += ["-O3", "-march=native", "-ffast-math", "-fopenmp", "-shared", "-fPIC", f"-DD={d}"]
+    options = ["-O3", "-march=native", "-ffast-math", "-fopenmp", "-fPIC", f"-DD={d}"]
+    options += ["-DSINGLE"] if dtype == "float32" else []
     with tempfile.TemporaryDirectory() as folder:
-        library = Path(folder, "anchor.so")
-        command = [compiler(), *options, "-o", library, source]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise Missing(f"cannot be built: {done.stderr.strip().partition(chr(10))[0]}")
+        compiled, library = Path(folder, "anchor.o"), Path(folder, "anchor.so")
+        _compile(*options, "-c", source, "-o", compiled)
+        # A library that is linked with -ffast-math sets the whole process to flush to zero.
+        _compile("-shared", "-fopenmp", compiled, "-o", library)
         function = ctypes.CDLL(str(library)).soft_mean
     function.restype = None
     return function
+
+
+def _compile(*arguments):
+    done = subprocess.run([compiler(), *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Missing(f"cannot be built: {done.stderr.strip().partition(chr(10))[0]}")
 
 
 def _check_memory(n_bytes):

@@ -158,6 +158,13 @@ def test_peers_say_when_memory_or_a_compiler_is_missing(monkeypatch):
             peer(Z, Z, 1.0)
 
 
+def test_peers_leave_the_arithmetic_of_the_process_as_it_is():
+    smallest = np.array([np.finfo(float).tiny])
+    assert smallest / 2 > 0
+    harness.prepare(peers.PEERS, *np.zeros((2, 4, 3)), 1.0)
+    assert smallest / 2 > 0  # not flushed to zero, as libraries of fast mathematics may set it
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_kernel_speed_measures_all_contenders(dtype):
     few = {name: peers.PEERS[name] for name in ("torch softmax", "numpy", "C anchor")}
