@@ -258,8 +258,8 @@ def test_rows_that_cannot_be_traced_back_are_counted():
     with pytest.warns(UserWarning, match="of 50 rows could not be traced back") as caught:
         back = recorded.carry_back(rows)
     n_failed = int(re.match(r"\d+", str(caught[0].message))[0])
-    missed = np.abs(recorded.carry(back) - rows).max(axis=1) > 1e-6
-    assert 0 < missed.sum() <= n_failed <= 50
+    missed = np.abs(recorded.carry(back) - rows).max(axis=1) > 1e-6 * 0.1
+    assert 0 < missed.sum() == n_failed < 50
     assert np.isfinite(back).all()
 
 
