@@ -5,7 +5,7 @@ from importlib.util import find_spec
 import numpy as np
 
 from skflow._kernels.blocks import blocks_mean, share_of_blocks
-from skflow._kernels.dense import dense_mean, differences_mean, is_narrow
+from skflow._kernels.dense import dense_mean, differences_mean, is_narrow, suits_differences
 from skflow._kernels.fourier import LEAST_TOLERANCE, MOST_DIMENSIONS, fourier_mean, fourier_pays
 
 ALGORITHMS = ("auto", "dense", "blocks", "nufft")
@@ -39,7 +39,8 @@ def kernel_sums(points, Z, sigma, *, algorithm, tolerance):
             algorithm = "nufft"
     sums, means = np.empty(len(Z)), np.empty((len(Z), points.n_values))
     left = np.arange(len(Z))
-    for method in _methods(algorithm, share, single, is_narrow(points)):
+    blocks = algorithm == "blocks" or share < (_BLOCKS_SHARE / 2 if single else _BLOCKS_SHARE)
+    for method in _methods(points, algorithm == "nufft", blocks, single):
         if len(left) == 0:
             break
         everything = len(left) == len(Z)
@@ -54,13 +55,18 @@ def kernel_sums(points, Z, sigma, *, algorithm, tolerance):
     return sums, means
 
 
-def _methods(algorithm, share, single, narrow):
+def _methods(points, fourier, blocks, single):
     """One after the other, each for the queries that those before it were not certain about."""
-    methods = [fourier_mean] if algorithm == "nufft" else []
-    blocks = algorithm == "blocks" or share < (_BLOCKS_SHARE / 2 if single else _BLOCKS_SHARE)
-    if single and not blocks:
-        methods.append(_differences if narrow else _dense32)
-    return [*methods, _blocks if blocks else _dense64]
+    if fourier:
+        yield fourier_mean
+    if blocks:
+        yield _blocks
+        return
+    if single and not is_narrow(points):  # where differences take longer than products
+        yield _dense32
+    if single and suits_differences(points):
+        yield _differences
+    yield _dense64
 
 
 def _check(points, algorithm, tolerance):

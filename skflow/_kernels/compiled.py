@@ -105,19 +105,21 @@ def _finish(all_sums, value_center, sums, means):
 
 
 @njit()
-def stream(offsets, shifts, per_unit, layout, biases, groups_a_block, value_center, sums, means):
+def stream(offsets, shifts, units, layout, biases, groups_a_block, value_center, sums, means):
     """The kernel mean of all points at every query.
 
-    offsets: (n, D), float64, the queries about the centre of the points.
+    offsets: (n, D), float64, the queries about the origin of the points.
     shifts: (n,), at least about the largest logit of the query.
-    per_unit: what turns offsets into logits, 1 / (sigma^2 ln 2).
-    layout: the centred points (P, D, W) and values (P W, V), V in whole vectors.
-    biases: (P, W), log2 of the weight minus |x|^2 / (2 sigma^2 ln 2).
+    units: what offsets are multiplied by, and a tuple with the scale of
+    :func:`~skflow._kernels.loops.weigh`. Without one: 1 / (sigma^2 ln 2), which makes them logits.
+    layout: the points (P, D, W) and values (P W, V), V in whole vectors.
+    biases: (P, W), log2 of the weight minus, without a scale, |x|^2 / (2 sigma^2 ln 2).
     groups_a_block: that a panel serves while it is in the caches.
     sums: (n,), filled with the sums of the kernels, times 2^-shift.
     means: (n, <= V), filled with the weighted means of the values.
     """
     panels, values = layout
+    per_unit, scale = units
     n_panels, n_dims, width = panels.shape
     n_values, lanes, dtype = values.shape[1], width // PANEL, panels.dtype
     step = _SUBTOTAL // width
@@ -137,7 +139,7 @@ def stream(offsets, shifts, per_unit, layout, biases, groups_a_block, value_cent
         for panel in range(n_panels):
             for g in range(n_groups):
                 z, shift = queries[g], logit_shifts[g]
-                weigh((z, shift, panels, biases, panel, n_dims, kernels, kernel_sums[g]))
+                weigh((z, shift, panels, biases, panel, n_dims, kernels, kernel_sums[g], *scale))
                 average((kernels, values, panel, n_values // lanes, totals[g]))
             if (panel + 1) % step == 0 or panel + 1 == n_panels:
                 for g in range(n_groups):
@@ -155,13 +157,11 @@ def stream(offsets, shifts, per_unit, layout, biases, groups_a_block, value_cent
 def stream_fused(offsets, shifts, units, layout, biases, known, value_center, sums, means):
     """:func:`stream` for few dimensions: groups of FUSED_GROUP, panels and values of one vector.
 
-    units: what offsets are multiplied by, and the scale of :func:`~skflow._kernels.loops.fuse`.
     layout: points (P, D, lanes) and values (P, V, lanes).
     known: the tuples d and v of :func:`~skflow._kernels.loops.fuse`.
     """
     points, values = layout
-    per_unit, factor = units
-    scale = np.full(1, factor, points.dtype)
+    per_unit, scale = units
     d, v = known
     n_panels, n_dims, lanes = points.shape
     n_sums = 1 + values.shape[1]
@@ -178,7 +178,7 @@ def stream_fused(offsets, shifts, units, layout, biases, known, value_center, su
             stop = min(n_panels, start + step)
             parts[:] = 0
             z, shift = queries[0], logit_shifts[0]
-            fuse((z, shift, points, biases, values, scale, start, stop, d, v, parts))
+            fuse((z, shift, points, biases, values, start, stop, d, v, parts, *scale))
             for q in range(FUSED_GROUP):
                 for k in range(n_sums):
                     for lane in range(lanes):

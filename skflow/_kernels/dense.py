@@ -17,7 +17,8 @@ from skflow._kernels.vectors import LOWEST, lanes
 _FUSED_WIDTH = 4  # dimensions and values up to which all sums stay in registers
 _GROUPS_A_BLOCK = 16  # that share a panel while it is in the caches
 _LEAST_GROUPS = 4  # that a thread is given
-_LEAST_SUM = 2.0**-24  # of float32 kernels: 6 sigmas away a logit errs by 2e-6
+_LEAST_SUM = 2.0**-40  # of float32 kernels: 7 sigmas away a logit errs by about 4e-6
+_DIFFERENCES_WIDTH = 32  # dimensions up to which kernels of noised points are seldom smaller
 # Logit of a padding point, below that of any other; not infinite, so that no NaN comes of it.
 _NEVER = {np.float32: -1e30, np.float64: -1e300}
 
@@ -50,10 +51,16 @@ def is_narrow(points):
     return max(points.X.shape[1], points.n_values) <= _FUSED_WIDTH
 
 
-def differences_mean(points, Z, sigma):
-    """:func:`dense_mean` in float32, of float32 rows in few dimensions, by direct differences.
+def suits_differences(points):
+    """Whether :func:`differences_mean` will be certain about most queries near the points."""
+    return points.X.shape[1] <= _DIFFERENCES_WIDTH
 
-    Unlike products of coordinates about the centre, these lose no digits where sigma is small.
+
+def differences_mean(points, Z, sigma):
+    """:func:`dense_mean` in float32, of float32 rows, by direct differences.
+
+    Unlike products of coordinates about the centre, these lose no digits where sigma is small. In
+    more than a few dimensions, where sums are not made of loads alone, they take longer.
 
     Returns
     -------
@@ -63,7 +70,8 @@ def differences_mean(points, Z, sigma):
         Where the largest kernels are not so small that their logits have too few digits.
     """
     per_unit = LOG2_E / float(sigma) ** 2
-    sums, means = points.once(Differences).means(Z, np.zeros(len(Z)), per_unit)
+    layout = points.once(FusedDifferences if is_narrow(points) else Differences)
+    sums, means = layout.means(Z, np.zeros(len(Z)), per_unit)
     certain = (sums > _LEAST_SUM) & (per_unit < np.finfo(np.float32).max)
     sums[~certain] = 1.0
     return np.log2(sums) + points.scale, means, certain
@@ -162,12 +170,15 @@ class Layout:
         self._run(run, len(offsets))
         return shifts + tops
 
+    def _units(self, per_unit):
+        return per_unit, ()
+
     def _run(self, function, n_queries):
         run_in_groups(function, n_queries, self.group, n_queries * len(self.squared_norms))
 
     def _stream(self, offsets, shifts, per_unit, biases, results):
         stream(
-            *(offsets, shifts, per_unit, (self.panels, self.values), biases),
+            *(offsets, shifts, self._units(per_unit), (self.panels, self.values), biases),
             *(_GROUPS_A_BLOCK, self.value_center, *results),
         )
 
@@ -206,11 +217,8 @@ class FusedLayout(Layout):
             *(self._known, self.value_center, *results),
         )
 
-    def _units(self, per_unit):
-        return per_unit, 0.0
 
-
-class Differences(FusedLayout):
+class _ByDifference:
     """The points as they are, for queries as they are, in float32: ``x - z`` loses no digit."""
 
     def __init__(self, points):
@@ -224,4 +232,12 @@ class Differences(FusedLayout):
         return super().biases(0.0)
 
     def _units(self, per_unit):
-        return 1.0, -0.5 * per_unit
+        return 1.0, (np.full(1, -0.5 * per_unit, self.dtype),)
+
+
+class Differences(_ByDifference, Layout):
+    """Direct differences in any number of dimensions."""
+
+
+class FusedDifferences(_ByDifference, FusedLayout):
+    """Direct differences in few dimensions."""

@@ -54,15 +54,25 @@ class _Code(Vectors):
     def get(self, variables):
         return [self.builder.load(v) for v in variables]
 
-    def logits(self, queries, shifts, panels, biases, panel, n_dims):
-        """``bias - shift + z . x`` for a group of queries and a panel: [query][vector]."""
+    def logits(self, queries, shifts, panels, biases, panel, n_dims, scale=()):
+        """Logits of a group of queries and a panel: [query][vector].
+
+        ``bias - shift + z . x``, or with a scale ``bias - shift + scale |x - z|^2``, which takes
+        twice the arithmetic, and loses no digits where z and x are large against the bandwidth.
+        """
         b = self.builder
         start = self.times(panel, PANEL * self.lanes)
-        bias = [self.load(biases, self.plus(start, p * self.lanes)) for p in range(PANEL)]
-        sums = []
-        for q in range(GROUP):
+
+        def biases_less_shift(q):
             shift = self.spread(shifts, self.number(q))
-            sums.append([self.variable(b.fsub(bias[p], shift)) for p in range(PANEL)])
+            places = [self.plus(start, p * self.lanes) for p in range(PANEL)]
+            return [b.fsub(self.load(biases, place), shift) for place in places]
+
+        zeros = [self.constant(0.0)] * PANEL
+        sums = [
+            [self.variable(first) for first in (zeros if scale else biases_less_shift(q))]
+            for q in range(GROUP)
+        ]
         first = self.times(start, n_dims)
         with self.loop(self.number(0), n_dims) as k:
             row = self.plus(first, self.times(k.index, PANEL * self.lanes))
@@ -70,8 +80,19 @@ class _Code(Vectors):
             for q in range(GROUP):
                 z = self.spread(queries, self.plus(self.times(k.index, GROUP), q))
                 for p in range(PANEL):
-                    b.store(self.multiply_add(z, x[p], b.load(sums[q][p])), sums[q][p])
-        return [self.get(row) for row in sums]
+                    factors = [b.fsub(x[p], z)] * 2 if scale else [z, x[p]]
+                    b.store(self.multiply_add(*factors, b.load(sums[q][p])), sums[q][p])
+        totals = [self.get(row) for row in sums]
+        if not scale:
+            return totals
+        factor = self.spread(scale[0], self.number(0))
+        return [
+            [
+                self.multiply_add(factor, squared, rest)
+                for squared, rest in zip(totals[q], biases_less_shift(q), strict=True)
+            ]
+            for q in range(GROUP)
+        ]
 
 
 def _loop(build):
@@ -96,11 +117,12 @@ def weigh(code, signature):
 
     (queries (D, GROUP), shifts (GROUP,), panels (., D, W), biases (., W), panel, n_dims,
     kernels (GROUP, W), sums (GROUP, lanes)): kernels[q, j] = 2^(biases[j] - shifts[q] + z_q . x_j)
-    for the points of one panel, added to sums[q].
+    for the points of one panel, added to sums[q]. With one more argument, scale (1,), it is
+    2^(biases[j] - shifts[q] + scale |x_j - z_q|^2).
     """
-    queries, shifts, panels, biases, panel, n_dims, kernels, sums = code.arguments
+    queries, shifts, panels, biases, panel, n_dims, kernels, sums, *scale = code.arguments
     b = code.builder
-    logits = code.logits(queries, shifts, panels, biases, panel, n_dims)
+    logits = code.logits(queries, shifts, panels, biases, panel, n_dims, scale)
     for q in range(GROUP):
         total = None
         for p in range(PANEL):
@@ -201,20 +223,16 @@ def fuse(code, signature):
     """The sums of a few queries over a run of points of few dimensions, in registers throughout.
 
     (queries (D, FUSED_GROUP), shifts (FUSED_GROUP,), points (., D, lanes), biases (., lanes),
-    values (., V, lanes), scale (1,), start, stop, d, v, sums (FUSED_GROUP, 1 + V, lanes)): for each
-    query the sum of its kernels and of the values weighted by them, added lane by lane to `sums`.
-    d and v are tuples of length D and V, so that these are constants of the compiled code; an empty
-    v says that the values are the points.
-
-    In float64 the logits are ``bias - shift + z . x``. In float32, where that would lose digits,
-    they are ``bias - shift + scale |x - z|^2``.
+    values (., V, lanes), start, stop, d, v, sums (FUSED_GROUP, 1 + V, lanes)): for each query the
+    sum of its kernels and of the values weighted by them, added lane by lane to `sums`. d and v are
+    tuples of length D and V, so that these are constants of the compiled code; an empty v says that
+    the values are the points. One more argument, scale (1,), is that of :func:`weigh`.
     """
-    queries, shifts, points, biases, values, scale, start, stop, _, _, sums = code.arguments
+    queries, shifts, points, biases, values, start, stop, _, _, sums, *scale = code.arguments
     b, L = code.builder, code.lanes
-    n_dims, n_values = (len(kind) for kind in signature.args[8:10])
-    by_difference = signature.args[0].dtype == types.float32
+    n_dims, n_values = (len(kind) for kind in signature.args[7:9])
     shift = [code.spread(shifts, code.number(q)) for q in range(FUSED_GROUP)]
-    scale = code.spread(scale, code.number(0))
+    scale = [code.spread(factor, code.number(0)) for factor in scale]
     z = [
         [code.spread(queries, code.number(k * FUSED_GROUP + q)) for k in range(n_dims)]
         for q in range(FUSED_GROUP)
@@ -235,12 +253,12 @@ def fuse(code, signature):
         v = load(values, j.index, n_values) if n_values else x
         for q in range(FUSED_GROUP):
             logit = b.fsub(bias, shift[q])
-            if by_difference:
+            if scale:
                 differences = [b.fsub(x[k], z[q][k]) for k in range(n_dims)]
                 squared = b.fmul(differences[0], differences[0])
                 for difference in differences[1:]:
                     squared = code.multiply_add(difference, difference, squared)
-                logit = code.multiply_add(scale, squared, logit)
+                logit = code.multiply_add(scale[0], squared, logit)
             else:
                 for k in range(n_dims):
                     logit = code.multiply_add(z[q][k], x[k], logit)
