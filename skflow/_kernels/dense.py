@@ -15,7 +15,7 @@ from skflow._kernels.threads import n_threads, run_in_threads
 from skflow._kernels.vectors import LOWEST, lanes
 
 _FUSED_WIDTH = 4  # dimensions and values up to which all sums stay in registers
-_GROUPS_A_BLOCK = 16  # that share a panel while it is in the caches
+_QUERY_BYTES = 1024  # a column, of the queries that share a panel while it is in the caches
 _LEAST_GROUPS = 4  # that a thread is given
 _LEAST_SUM = 2.0**-40  # of float32 kernels: 7 sigmas away a logit errs by about 4e-6
 _DIFFERENCES_WIDTH = 32  # dimensions up to which kernels of noised points are seldom smaller
@@ -177,9 +177,10 @@ class Layout:
         run_in_groups(function, n_queries, self.group, n_queries * len(self.squared_norms))
 
     def _stream(self, offsets, shifts, per_unit, biases, results):
+        groups_a_block = _QUERY_BYTES // (GROUP * np.dtype(self.dtype).itemsize)
         stream(
             *(offsets, shifts, self._units(per_unit), (self.panels, self.values), biases),
-            *(_GROUPS_A_BLOCK, self.value_center, *results),
+            *(groups_a_block, self.value_center, *results),
         )
 
 
