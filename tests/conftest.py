@@ -2,10 +2,13 @@
 
 import hashlib
 import os
+import sys
 import tempfile
 from pathlib import Path
 
 import skflow
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # benchmarks are not installed
 
 # scikit-learn's array API checks skip themselves without it, and scipy reads it only once.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
@@ -19,3 +22,7 @@ def _cache_of_these_sources():
 
 
 os.environ.setdefault("NUMBA_CACHE_DIR", str(_cache_of_these_sources()))
+
+from skflow._kernels import threads  # noqa: E402
+
+threads._INLINE_WORK = 2**15  # the small data of tests are shared among threads, too

@@ -12,10 +12,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from benchmarks import (  # noqa: E402
+from benchmarks import (
     cost_curve,
     doing_less,
     family,
@@ -28,7 +25,9 @@ from benchmarks import (  # noqa: E402
     report,
     whole_run,
 )
-from benchmarks.asv_suite import bench_flow, bench_kernel  # noqa: E402
+from benchmarks.asv_suite import bench_flow, bench_kernel
+
+ROOT = Path(__file__).resolve().parents[1]
 
 # Threads at most that a machine of the tests has, and numba is set to.
 THREADS = min(2, numba.get_num_threads())

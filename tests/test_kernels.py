@@ -252,7 +252,8 @@ def test_any_number_of_threads_and_callers_gives_the_same_bits(set_num_threads):
 # Below a regular file no directory can be made, not even by root.
 @pytest.mark.parametrize("setting", [{"NUMBA_NUM_THREADS": "5"}, {"NUMBA_CACHE_DIR": __file__}])
 def test_another_process_gives_the_same_bits(setting):
-    code = "import numba, test_kernels; print(numba.get_num_threads(), test_kernels.digest())"
+    code = "import conftest, numba\nfrom test_kernels import digest\n"
+    code += "print(numba.get_num_threads(), digest())"
     path = os.pathsep.join(str(folder) for folder in Path(__file__).parents[:2])
     environment = {**os.environ, "PYTHONPATH": path, **setting}
     output = subprocess.check_output([sys.executable, "-c", code], env=environment, text=True)

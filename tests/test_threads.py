@@ -33,7 +33,8 @@ needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 
 def run(function, *arguments, package=ROOT, **environment):
     """What a function of this module returns in a fresh process, as text; None unsets a setting."""
-    code = f"from test_threads import *\nprint('returned', {function.__name__}(*{arguments!r}))"
+    call = f"{function.__name__}(*{arguments!r})"
+    code = f"import conftest\nfrom test_threads import *\nprint('returned', {call})"
     path = os.pathsep.join(map(str, [package, TESTS]))
     environment = {**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "ignore", **environment}
     result = subprocess.run(

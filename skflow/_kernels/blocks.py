@@ -79,7 +79,7 @@ def blocks_mean(points, offsets, sigma, tolerance):
             *(everything, points.value_center, results),
         )
 
-    run_in_groups(run, len(rows), GROUP, len(rows) * len(points.X))
+    run_in_groups(run, len(rows), GROUP, tiles.layout.work(len(rows)))
     log2_sum, mean = np.empty_like(sums), np.empty_like(means)
     log2_sum[order] = shifts + np.log2(sums) + points.scale - own
     mean[order] = means

@@ -17,6 +17,7 @@ from skflow._kernels.vectors import LOWEST, lanes
 _FUSED_WIDTH = 4  # dimensions and values up to which all sums stay in registers
 _QUERY_BYTES = 1024  # a column, of the queries that share a panel while it is in the caches
 _LEAST_GROUPS = 4  # that a thread is given
+_WORK_A_KERNEL, _WORK_A_NUMBER = 15, 30  # multiply-adds; of a number that is laid out
 _LEAST_SUM = 2.0**-40  # of float32 kernels: 7 sigmas away a logit errs by about 4e-6
 _DIFFERENCES_WIDTH = 32  # dimensions up to which kernels of noised points are seldom smaller
 # Logit of a padding point, below that of any other; not infinite, so that no NaN comes of it.
@@ -85,7 +86,7 @@ def _by_column(rows, center, shape, dtype):
     def fill(start, stop):
         fill_panels(rows[start * width : stop * width], center, panels[start:stop])
 
-    run_in_threads(fill, shape[0], n_threads(rows.size))
+    run_in_threads(fill, shape[0], n_threads(_WORK_A_NUMBER * rows.size))
     return panels
 
 
@@ -135,7 +136,7 @@ class Layout:
         def fill(start, stop):
             fill_rows(values[start:stop], self.value_center, filled[start:stop])
 
-        run_in_threads(fill, len(values), n_threads(values.size))
+        run_in_threads(fill, len(values), n_threads(_WORK_A_NUMBER * values.size))
         return filled
 
     def biases(self, per_unit):
@@ -173,8 +174,13 @@ class Layout:
     def _units(self, per_unit):
         return per_unit, ()
 
+    def work(self, n_queries):
+        """Multiply-adds in float32 that all sums take, or take as long as."""
+        a_pair = _WORK_A_KERNEL + self.panels.shape[1] + self.n_values
+        return n_queries * len(self.squared_norms) * a_pair * np.dtype(self.dtype).itemsize // 4
+
     def _run(self, function, n_queries):
-        run_in_groups(function, n_queries, self.group, n_queries * len(self.squared_norms))
+        run_in_groups(function, n_queries, self.group, self.work(n_queries))
 
     def _stream(self, offsets, shifts, per_unit, biases, results):
         groups_a_block = _QUERY_BYTES // (GROUP * np.dtype(self.dtype).itemsize)
@@ -184,13 +190,13 @@ class Layout:
         )
 
 
-def run_in_groups(function, n_queries, group, n_pairs):
+def run_in_groups(function, n_queries, group, work):
     """Call ``function(slice)`` on runs of whole groups of queries, in threads."""
 
     def run(start, stop):
         function(slice(start * group, stop * group))
 
-    run_in_threads(run, -(-n_queries // group), n_threads(n_pairs), _LEAST_GROUPS)
+    run_in_threads(run, -(-n_queries // group), n_threads(work), _LEAST_GROUPS)
 
 
 class FusedLayout(Layout):

@@ -109,7 +109,7 @@ class Series:
         """Sums at each offset from the centre: of the kernels, and of the weighted values."""
         if len(offsets) == 0:
             return np.empty((0, self.n_columns))
-        threads = n_openmp_threads(1000 * len(offsets))
+        threads = n_openmp_threads(50_000 * len(offsets))
         pairs = self._transform(2, offsets, self.modes, threads)
         return np.ascontiguousarray(pairs.T).view(np.float64)[:, : self.n_columns]
 

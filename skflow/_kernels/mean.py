@@ -103,7 +103,7 @@ def exchange(state, Z, Y, sigma, own, values=None, own_values=None, tolerance=No
         new = log_sum[part], mean[part]
         exchange_rows(Z[part], Y, values, float(sigma), old, joining, leaving, drowned, new)
 
-    run_in_threads(run, len(Z), n_threads(100 * len(Z)))
+    run_in_threads(run, len(Z), n_threads(25_000 * len(Z)))
     return KernelState(log_sum, mean, state.weight)
 
 

@@ -50,5 +50,5 @@ def nearest(rows, points, n_neighbors):
         part = slice(start, stop)
         scan_for_nearest(rows[part], tiles, boxes, numbers, neighbors[part], squared[part])
 
-    run_in_threads(scan, len(rows), n_threads(len(rows) * len(points)))
+    run_in_threads(scan, len(rows), n_threads(8 * len(rows) * points.size))
     return neighbors, np.sqrt(squared)

@@ -15,7 +15,7 @@ from multiprocessing import current_process
 
 import numba
 
-_INLINE_WORK = 2**15  # query-point pairs below which a thread costs more than it saves
+_INLINE_WORK = 2**24  # multiply-adds in float32, below which a thread costs more than it saves
 _PIECES = 4  # per thread: a core that others use too gets fewer
 
 _lock = threading.RLock()
@@ -38,14 +38,14 @@ if hasattr(os, "register_at_fork"):
     )
 
 
-def n_threads(n_pairs):
-    """Threads that so many pairs of a query and a point are worth."""
-    return _setting() if n_pairs >= _INLINE_WORK else 1
+def n_threads(work):
+    """Threads that as much time as so many multiply-adds in float32 take is worth."""
+    return _setting() if work >= _INLINE_WORK else 1
 
 
-def n_openmp_threads(n_pairs):
+def n_openmp_threads(work):
     """The same for OpenMP: after a fork its threads are gone, and GNU's waits for them forever."""
-    return 1 if _forked else n_threads(n_pairs)
+    return 1 if _forked else n_threads(work)
 
 
 def _setting():
