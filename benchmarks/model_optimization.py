@@ -12,6 +12,7 @@ near rows held out are.
 
 import argparse
 import time
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
@@ -60,8 +61,19 @@ class LinearMap(RegressorMixin, BaseEstimator):
             self.intercept_ = np.array(self.intercept)
 
 
-def run(trial, n_steps):
-    """The four figures of a trial, sigma^2 and seconds."""
+class Fitted(NamedTuple):
+    """A generator and what it learned from; pairs are (true, learned), entry by entry."""
+
+    generator: SDFlowGenerator
+    X: np.ndarray
+    heldout: np.ndarray
+    means: tuple
+    covariances: tuple
+    seconds: float
+
+
+def fit(trial, n_steps):
+    """One trial of the experiment."""
     rows, true_mean, true_covariance = make_low_rank_gaussian(
         2 * N_ROWS, n_features=N_FEATURES, rank=N_LATENT, random_state=trial
     )
@@ -85,17 +97,24 @@ def run(trial, n_steps):
     generator.fit(X)
     seconds = time.perf_counter() - begin
     learned = generator.regressor_
+    means = true_mean, learned.intercept_ + X.mean(axis=0)
+    covariances = true_covariance.ravel(), (learned.coef_ @ learned.coef_.T).ravel()
+    return Fitted(generator, X, heldout, means, covariances, seconds)
+
+
+def run(trial, n_steps):
+    """The four figures of a trial, sigma^2 and seconds."""
+    fitted = fit(trial, n_steps)
+    generator, X, heldout = fitted.generator, fitted.X, fitted.heldout
     samples = generator.sample(BATCH, random_state=trial)
-    covariance = np.corrcoef((learned.coef_ @ learned.coef_.T).ravel(), true_covariance.ravel())
-    mean = np.corrcoef(learned.intercept_ + X.mean(axis=0), true_mean)
     figures = [
-        covariance[0, 1],
-        mean[0, 1],
+        np.corrcoef(*fitted.covariances)[0, 1],
+        np.corrcoef(*fitted.means)[0, 1],
         closer_to_train_share(samples, X, heldout),
         np.median(nearest_neighbor_distances(samples, X))
         / np.median(nearest_neighbor_distances(heldout, X)),
     ]
-    return figures, generator.bandwidth**2, seconds
+    return figures, generator.bandwidth**2, fitted.seconds
 
 
 def main(arguments=None):

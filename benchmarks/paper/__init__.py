@@ -1,0 +1,1 @@
+"""The paper's experiments, made of skflow's public pieces."""

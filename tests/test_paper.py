@@ -1,0 +1,151 @@
+"""The paper's experiments: that they are what it says, and that all of them run."""
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.base import clone
+
+from benchmarks.paper import calibrate, published
+from benchmarks.paper.cells import METHODS, Cell, Distance, cells, distances, sampler, smallest
+from benchmarks.paper.figures import draw_evolutions, swiss_roll
+from benchmarks.paper.geometry import PROBLEMS
+from benchmarks.paper.kept import memory
+from benchmarks.paper.tables import compute, render, write
+from skflow.metrics import characteristic_function_distance
+
+ROOT = Path(__file__).resolve().parents[1]
+PLAIN = Cell("grid", False, False, False, True, True, "SD")
+
+every_problem = pytest.mark.parametrize("problem", PROBLEMS)
+
+
+@every_problem
+def test_what_was_copied_from_the_paper_agrees_with_itself(problem):
+    every = cells(problem)
+    assert len(every) == 3 * len(published.DISTANCES[problem])
+    for cell in every:  # Tables 1 and 2 follow from Tables 3 and 4 and the thresholds
+        near = published.distance(cell, every) < published.THRESHOLDS[problem]
+        assert near == published.converged(cell)
+
+
+def test_cells_are_in_the_order_of_the_paper():
+    rows = [cell.conditions for cell in cells("question mark")[::3]]
+    assert rows[:3] == ["N N N N N", "N N N N Y", "N N N Y N"] and rows[-1] == "Y Y Y Y Y"
+    assert [cell.method for cell in cells("grid")[:3]] == ["SD", "MMD", "SVGD"] == list(METHODS)
+    assert [cell.conditions for cell in cells("grid")[1::3]][8:10] == ["Y N N N", "Y N N Y"]
+
+
+@every_problem
+def test_a_cell_is_a_set_of_constructor_arguments(problem):
+    base = PROBLEMS[problem].draw_trial(0, True).base
+    high, low = PROBLEMS[problem].variances
+    for cell in cells(problem):
+        parameters = sampler(cell, base).get_params()
+        assert type(parameters["velocity"]) is type(METHODS[cell.method])
+        assert (parameters["optimizer"] == "adagrad") == cell.adagrad
+        assert parameters["batch_size"] == (128 if cell.batch else None)
+        assert parameters["noise_scale"] == float(cell.anneal)
+        assert parameters["step_size"] == 0.1 and parameters["n_steps"] == 1000
+        if cell.const:
+            assert parameters["bandwidth"] == "paper" and parameters["schedule"] == "constant"
+        else:
+            sigmas = [parameters["bandwidth"] * parameters["schedule"](t) for t in (0.0, 1.0)]
+            assert_allclose(np.square(sigmas), [high, low])
+
+
+def test_the_distance_is_that_of_the_metrics():
+    draw = PROBLEMS["grid"].draw_trial(0, False)
+    expected = characteristic_function_distance(draw.X, draw.base, frequencies=draw.frequencies)
+    assert_allclose(Distance(draw.X, draw.frequencies)(draw.base), expected, atol=1e-6)
+
+
+def test_distances_are_those_of_every_step():
+    found = distances(PLAIN, trial=0, n_steps=4)
+    draw = PROBLEMS["grid"].draw_trial(0, True)
+    flow = sampler(PLAIN, draw.base, 4, random_state=0).fit(draw.X)
+    assert len(found) == 4
+    assert found[-1] == Distance(draw.X, draw.frequencies)(flow.particles_)
+    assert smallest(PLAIN, trial=0, n_steps=4) == min(found)
+
+
+def test_a_flow_that_diverges_counts_by_what_it_reached(monkeypatch):
+    wild = clone(METHODS["SVGD"]).set_params(score=lambda rows: -1e3 * rows**3)
+    monkeypatch.setitem(METHODS, "SVGD", wild)
+    found = distances(PLAIN._replace(method="SVGD"), trial=0, n_steps=20)
+    assert len(found) < 20
+
+
+def test_tables_are_kept_written_and_rendered(tmp_path, monkeypatch):
+    few = [PLAIN._replace(method=method) for method in METHODS]
+    monkeypatch.setattr("benchmarks.paper.tables.cells", lambda problem: few)
+    monkeypatch.setattr("benchmarks.paper.tables.threshold", lambda problem: 0.5)
+    said = []
+
+    def say(*words, **options):
+        said.append(words)
+
+    first = compute("grid", 2, 3, memory(tmp_path), 1, say)
+    monkeypatch.setattr("benchmarks.paper.cells.distances", lambda *arguments: [0.0])
+    assert compute("grid", 2, 3, memory(tmp_path), 1, say) == first  # and not computed again
+    assert len(said) == 6
+    found = {cell: [0.01, 0.9] for cell in few}
+    write(tmp_path / "grid.csv", found, 0.5)
+    with (tmp_path / "grid.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["method"] for row in rows] == list(METHODS)
+    assert rows[0]["converged"] == "0.5" and rows[0]["paper_converged"] == "1.0"
+    text = render(1, found, 0.5)
+    assert "3 of 3 verdicts differ" in text and "**0.5 / 1.0**" in text
+    assert "0 of 3" in render(1, {cell: [0.1] if cell.method == "SD" else [1] for cell in few}, 0.5)
+
+
+def test_other_code_is_computed_again(tmp_path, monkeypatch):
+    before = memory(tmp_path).location
+    assert memory(tmp_path).location == before
+    monkeypatch.setattr("benchmarks.paper.kept.skflow.__file__", str(tmp_path / "__init__.py"))
+    assert memory(tmp_path).location != before
+
+
+def test_the_roll_is_as_spread_out_as_the_mark():
+    roll = swiss_roll(np.random.RandomState(1))
+    mark = PROBLEMS["question mark"].draw(np.random.RandomState(2))
+    assert_allclose(roll.std(), mark.std(), rtol=0.1)
+    assert_allclose(roll.mean(axis=0), 0, atol=1e-12)
+
+
+def test_pictures_say_where_particles_are_lost():
+    X = np.arange(10.0).reshape(5, 2)
+    lost = X.copy()
+    lost[4] += 99
+    run = {0: (X, 0.5), 10: (lost, 0.25)}
+    figure = draw_evolutions({"a": run, "b": {0: run[0]}}, {"a": X, "b": X}, "two runs")
+    assert [axis.get_title() for axis in figure.axes] == [
+        "step 0, distance 0.500",
+        "step 10, distance 0.250, 1 outside",
+        "step 0, distance 0.500",
+        "step 10",
+    ]
+
+
+def test_calibration_measures_what_it_changes():
+    tried = list(calibrate.choices("grid"))
+    assert tried[0][2] == PROBLEMS["grid"]
+    assert len({str(problem) for _, _, problem in tried}) == len(tried)
+    near, far = calibrate.starts(PROBLEMS["grid"])
+    assert 0 < near < far < 2
+
+
+def test_everything_in_little(tmp_path):
+    command = [sys.executable, "-m", "benchmarks.paper", "--quick", "--folder", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "Table 4, question mark" in done.stdout
+    for name, n_cells in (("grid", 48), ("question_mark", 96)):
+        with (tmp_path / "quick" / f"{name}.csv").open(newline="") as file:
+            assert len(list(csv.reader(file))) == 1 + n_cells
+    for number in range(1, 6):
+        assert (tmp_path / "quick" / f"figure_{number}.png").stat().st_size > 10_000
