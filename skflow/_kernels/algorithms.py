@@ -40,7 +40,7 @@ def kernel_sums(points, Z, sigma, *, algorithm, tolerance):
     sums, means = np.empty(len(Z)), np.empty((len(Z), points.n_values))
     left = np.arange(len(Z))
     blocks = algorithm == "blocks" or share < (_BLOCKS_SHARE / 2 if single else _BLOCKS_SHARE)
-    for method in _methods(points, algorithm == "nufft", blocks, single):
+    for method in _methods(points, sigma, algorithm == "nufft", blocks, single):
         if len(left) == 0:
             break
         everything = len(left) == len(Z)
@@ -55,14 +55,14 @@ def kernel_sums(points, Z, sigma, *, algorithm, tolerance):
     return sums, means
 
 
-def _methods(points, fourier, blocks, single):
+def _methods(points, sigma, fourier, blocks, single):
     """One after the other, each for the queries that those before it were not certain about."""
     if fourier:
         yield fourier_mean
     if blocks:
         yield _blocks
         return
-    if single and not is_narrow(points):  # where differences take longer than products
+    if single and not is_narrow(points) and _is_near(points, sigma):  # faster than differences
         yield _dense32
     if single and suits_differences(points):
         yield _differences
@@ -100,11 +100,16 @@ def _dense32(points, Z, sigma, tolerance):
     """The queries that float32 can carry: norms about the centre decide."""
     offsets = Z - points.center
     lengths = np.sqrt(np.einsum("ij,ij->i", offsets, offsets))
-    near = (lengths + points.radius) * points.radius <= _FLOAT32_REACH * float(sigma) ** 2
+    near = _is_near(points, sigma, lengths)
     sums, means = np.empty(len(Z)), np.empty((len(Z), points.n_values))
     rows = slice(None) if near.all() else near
     sums[rows], means[rows] = dense_mean(points, offsets[rows], sigma, np.float32)
     return sums, means, near
+
+
+def _is_near(points, sigma, lengths=0.0):
+    """Where products of coordinates keep their digits in float32; at best, at the centre."""
+    return (lengths + points.radius) * points.radius <= _FLOAT32_REACH * float(sigma) ** 2
 
 
 def _dense64(points, Z, sigma, tolerance):
