@@ -5,7 +5,13 @@ from importlib.util import find_spec
 import numpy as np
 
 from skflow._kernels.blocks import blocks_mean, share_of_blocks
-from skflow._kernels.dense import dense_mean, differences_mean, is_narrow, suits_differences
+from skflow._kernels.dense import (
+    dense_mean,
+    differences_mean,
+    is_narrow,
+    squared_lengths,
+    suits_differences,
+)
 from skflow._kernels.fourier import LEAST_TOLERANCE, MOST_DIMENSIONS, fourier_mean, fourier_pays
 
 ALGORITHMS = ("auto", "dense", "blocks", "nufft")
@@ -98,12 +104,10 @@ def _differences(points, Z, sigma, tolerance):
 
 def _dense32(points, Z, sigma, tolerance):
     """The queries that float32 can carry: norms about the centre decide."""
-    offsets = Z - points.center
-    lengths = np.sqrt(np.einsum("ij,ij->i", offsets, offsets))
-    near = _is_near(points, sigma, lengths)
+    near = _is_near(points, sigma, np.sqrt(squared_lengths(points, Z)))
     sums, means = np.empty(len(Z)), np.empty((len(Z), points.n_values))
     rows = slice(None) if near.all() else near
-    sums[rows], means[rows] = dense_mean(points, offsets[rows], sigma, np.float32)
+    sums[rows], means[rows] = dense_mean(points, Z[rows], sigma, np.float32)
     return sums, means, near
 
 
@@ -113,7 +117,7 @@ def _is_near(points, sigma, lengths=0.0):
 
 
 def _dense64(points, Z, sigma, tolerance):
-    sums, means = dense_mean(points, Z - points.center, sigma, np.float64)
+    sums, means = dense_mean(points, Z, sigma, np.float64)
     return sums, means, np.ones(len(Z), dtype=bool)
 
 

@@ -52,6 +52,8 @@ def _cut(points, tolerance):
 def blocks_mean(points, offsets, sigma, tolerance):
     """:func:`~skflow._kernels.dense.dense_mean` in float64, but for a share of the kernel sum.
 
+    `offsets` are the queries about the centre of the points.
+
     A tile is passed over where its largest possible kernel, times the number of all points, is
     below `tolerance` times the largest kernel of the query. What is left out is therefore at most
     `tolerance` times the sum.

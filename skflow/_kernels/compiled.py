@@ -81,16 +81,16 @@ def fill_rows(rows, center, filled):
 
 
 @njit()
-def _pack(offsets, shifts, per_unit, queries, packed_shifts):
-    """Lay queries out in groups (G, D, size), scaled; the last group is filled with zeros."""
+def _pack(rows, origin, shifts, per_unit, queries, packed_shifts):
+    """Rows about an origin, scaled, in groups (G, D, size); the last is filled up with zeros."""
     queries[:] = 0
     packed_shifts[:] = 0
     size = queries.shape[2]
-    for i in range(offsets.shape[0]):
+    for i in range(rows.shape[0]):
         g, q = divmod(i, size)
         packed_shifts[g, q] = shifts[i]
-        for k in range(offsets.shape[1]):
-            queries[g, k, q] = offsets[i, k] * per_unit
+        for k in range(rows.shape[1]):
+            queries[g, k, q] = (rows[i, k] - origin[k]) * per_unit
 
 
 @njit()
@@ -105,21 +105,21 @@ def _finish(all_sums, value_center, sums, means):
 
 
 @njit()
-def stream(offsets, shifts, units, layout, biases, groups_a_block, value_center, sums, means):
+def stream(rows, shifts, units, layout, biases, groups_a_block, value_center, sums, means):
     """The kernel mean of all points at every query.
 
-    offsets: (n, D), float64, the queries about the origin of the points.
+    rows: (n, D), the queries.
     shifts: (n,), at least about the largest logit of the query.
-    units: what offsets are multiplied by, and a tuple with the scale of
+    units: the origin (D,), what queries about it are multiplied by, and a tuple with the scale of
     :func:`~skflow._kernels.loops.weigh`. Without one: 1 / (sigma^2 ln 2), which makes them logits.
-    layout: the points (P, D, W) and values (P W, V), V in whole vectors.
+    layout: the points about the origin (P, D, W) and values (P W, V), V in whole vectors.
     biases: (P, W), log2 of the weight minus, without a scale, |x|^2 / (2 sigma^2 ln 2).
     groups_a_block: that a panel serves while it is in the caches.
     sums: (n,), filled with the sums of the kernels, times 2^-shift.
     means: (n, <= V), filled with the weighted means of the values.
     """
     panels, values = layout
-    per_unit, scale = units
+    origin, per_unit, scale = units
     n_panels, n_dims, width = panels.shape
     n_values, lanes, dtype = values.shape[1], width // PANEL, panels.dtype
     step = _SUBTOTAL // width
@@ -129,10 +129,10 @@ def stream(offsets, shifts, units, layout, biases, groups_a_block, value_center,
     kernel_sums = np.empty((groups_a_block, GROUP, lanes), dtype)
     totals = np.empty((groups_a_block, GROUP, n_values), dtype)
     all_sums = np.empty((groups_a_block, GROUP, 1 + n_values))
-    for first in range(0, offsets.shape[0], groups_a_block * GROUP):
-        last = min(offsets.shape[0], first + groups_a_block * GROUP)
+    for first in range(0, rows.shape[0], groups_a_block * GROUP):
+        last = min(rows.shape[0], first + groups_a_block * GROUP)
         n_groups = (last - first + GROUP - 1) // GROUP
-        _pack(offsets[first:last], shifts[first:last], per_unit, queries, logit_shifts)
+        _pack(rows[first:last], origin, shifts[first:last], per_unit, queries, logit_shifts)
         all_sums[:] = 0
         kernel_sums[:] = 0
         totals[:] = 0
@@ -154,14 +154,14 @@ def stream(offsets, shifts, units, layout, biases, groups_a_block, value_center,
 
 
 @njit()
-def stream_fused(offsets, shifts, units, layout, biases, known, value_center, sums, means):
+def stream_fused(rows, shifts, units, layout, biases, known, value_center, sums, means):
     """:func:`stream` for few dimensions: groups of FUSED_GROUP, panels and values of one vector.
 
     layout: points (P, D, lanes) and values (P, V, lanes).
     known: the tuples d and v of :func:`~skflow._kernels.loops.fuse`.
     """
     points, values = layout
-    per_unit, scale = units
+    origin, per_unit, scale = units
     d, v = known
     n_panels, n_dims, lanes = points.shape
     n_sums = 1 + values.shape[1]
@@ -170,9 +170,9 @@ def stream_fused(offsets, shifts, units, layout, biases, known, value_center, su
     logit_shifts = np.empty((1, FUSED_GROUP), points.dtype)
     parts = np.empty((FUSED_GROUP, n_sums, lanes), points.dtype)
     all_sums = np.empty((1, FUSED_GROUP, n_sums))
-    for first in range(0, offsets.shape[0], FUSED_GROUP):
-        last = min(offsets.shape[0], first + FUSED_GROUP)
-        _pack(offsets[first:last], shifts[first:last], per_unit, queries, logit_shifts)
+    for first in range(0, rows.shape[0], FUSED_GROUP):
+        last = min(rows.shape[0], first + FUSED_GROUP)
+        _pack(rows[first:last], origin, shifts[first:last], per_unit, queries, logit_shifts)
         all_sums[:] = 0
         for start in range(0, n_panels, step):
             stop = min(n_panels, start + step)
@@ -187,15 +187,16 @@ def stream_fused(offsets, shifts, units, layout, biases, known, value_center, su
 
 
 @njit()
-def stream_highest(offsets, shifts, per_unit, panels, biases, tops):
+def stream_highest(rows, shifts, units, panels, biases, tops):
     """Largest logit of every query, less its shift, into tops (n,); see :func:`stream`."""
+    origin, per_unit = units
     n_panels, n_dims, width = panels.shape
     queries = np.empty((1, n_dims, GROUP), panels.dtype)
     logit_shifts = np.empty((1, GROUP), panels.dtype)
     group_tops = np.empty((GROUP, width // PANEL), panels.dtype)
-    for first in range(0, offsets.shape[0], GROUP):
-        last = min(offsets.shape[0], first + GROUP)
-        _pack(offsets[first:last], shifts[first:last], per_unit, queries, logit_shifts)
+    for first in range(0, rows.shape[0], GROUP):
+        last = min(rows.shape[0], first + GROUP)
+        _pack(rows[first:last], origin, shifts[first:last], per_unit, queries, logit_shifts)
         group_tops[:] = -np.inf
         highest((queries[0], logit_shifts[0], panels, biases, 0, n_panels, n_dims, group_tops))
         for i in range(first, last):

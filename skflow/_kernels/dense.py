@@ -5,6 +5,7 @@ import numpy as np
 from skflow._kernels.compiled import (
     fill_panels,
     fill_rows,
+    square_norms,
     stream,
     stream_fused,
     stream_highest,
@@ -24,27 +25,36 @@ _DIFFERENCES_WIDTH = 32  # dimensions up to which kernels of noised points are s
 _NEVER = {np.float32: -1e30, np.float64: -1e300}
 
 
-def dense_mean(points, offsets, sigma, dtype):
-    """log2 of the weighted kernel sum at each offset from the centre, and the mean of the values.
+def dense_mean(points, Z, sigma, dtype):
+    """log2 of the weighted kernel sum at each query, and the mean of the values there.
 
     Kernels are computed as multiples of a bound on the largest of them, which costs no pass over
     the points; where the bound is so high that small kernels would be lost, once more as multiples
     of the largest itself.
     """
     per_unit = LOG2_E / float(sigma) ** 2
-    squared = np.einsum("ij,ij->i", offsets, offsets)
+    if dtype is np.float64:
+        Z = Z.astype(np.float64, copy=False)
+    squared = squared_lengths(points, Z)
     # z.x - |x|^2 / 2 is at most |z|^2 / 2, and at most |z| max |x|.
     shifts = np.ceil(np.minimum(0.5 * squared, np.sqrt(squared) * points.radius) * per_unit)
     layout = points.once(FusedLayout if is_narrow(points) else Layout, dtype)
-    sums, means = layout.means(offsets, shifts, per_unit)
+    sums, means = layout.means(Z, shifts, per_unit)
     # Kernels below 2^lowest count as 2^lowest: all of them together as a rounding of the sum.
     lost = sums < len(points.X) * 2.0 ** (LOWEST[dtype] + np.finfo(dtype).nmant + 2)
     if lost.any():
         layout = points.once(Layout, dtype)
-        shifts[lost] = layout.highest(offsets[lost], shifts[lost], per_unit)
-        sums[lost], means[lost] = layout.means(offsets[lost], shifts[lost], per_unit)
+        shifts[lost] = layout.highest(Z[lost], shifts[lost], per_unit)
+        sums[lost], means[lost] = layout.means(Z[lost], shifts[lost], per_unit)
     log2_sum = shifts + np.log2(sums) + points.scale - 0.5 * per_unit * squared
     return log2_sum, means
+
+
+def squared_lengths(points, Z):
+    """Squared distance of each query from the centre of the points."""
+    squared = np.empty(len(Z))
+    square_norms(Z, points.center, squared)
+    return squared
 
 
 def is_narrow(points):
@@ -118,7 +128,8 @@ class Layout:
         unit = max(self.width, multiple)
         n_rows = -(-len(points.X) // unit) * unit
         shape = n_rows // self.width, self.n_dims, self.width
-        self.panels = _by_column(points.X[order], self._origin(points), shape, dtype)
+        self.origin = self._origin(points)
+        self.panels = _by_column(points.X[order], self.origin, shape, dtype)
         values = points.X if points.values is None else points.values
         self.values = self._lay_out(values[order], n_rows)
 
@@ -148,31 +159,32 @@ class Layout:
         biases[: len(bias)] = bias
         return biases.reshape(-1, self.width)
 
-    def means(self, offsets, shifts, per_unit):
+    def means(self, rows, shifts, per_unit):
         """Sum of the kernels times 2^-shift, and mean of the values, of each query."""
         biases = self.biases(per_unit)
-        sums = np.empty(len(offsets))
-        means = np.empty((len(offsets), self.n_values))
+        sums = np.empty(len(rows))
+        means = np.empty((len(rows), self.n_values))
 
         def run(part):
-            self._stream(offsets[part], shifts[part], per_unit, biases, (sums[part], means[part]))
+            self._stream(rows[part], shifts[part], per_unit, biases, (sums[part], means[part]))
 
-        self._run(run, len(offsets))
+        self._run(run, len(rows))
         return sums, means
 
-    def highest(self, offsets, shifts, per_unit):
+    def highest(self, rows, shifts, per_unit):
         """Largest logit of each query."""
         biases = self.biases(per_unit)
-        tops = np.empty(len(offsets))
+        units = self._units(per_unit)[:2]
+        tops = np.empty(len(rows))
 
         def run(part):
-            stream_highest(offsets[part], shifts[part], per_unit, self.panels, biases, tops[part])
+            stream_highest(rows[part], shifts[part], units, self.panels, biases, tops[part])
 
-        self._run(run, len(offsets))
+        self._run(run, len(rows))
         return shifts + tops
 
     def _units(self, per_unit):
-        return per_unit, ()
+        return self.origin, per_unit, ()
 
     def work(self, n_queries):
         """Multiply-adds in float32 that all sums take, or take as long as."""
@@ -182,10 +194,10 @@ class Layout:
     def _run(self, function, n_queries):
         run_in_groups(function, n_queries, self.group, self.work(n_queries))
 
-    def _stream(self, offsets, shifts, per_unit, biases, results):
+    def _stream(self, rows, shifts, per_unit, biases, results):
         groups_a_block = _QUERY_BYTES // (GROUP * np.dtype(self.dtype).itemsize)
         stream(
-            *(offsets, shifts, self._units(per_unit), (self.panels, self.values), biases),
+            *(rows, shifts, self._units(per_unit), (self.panels, self.values), biases),
             *(groups_a_block, self.value_center, *results),
         )
 
@@ -208,7 +220,7 @@ class FusedLayout(Layout):
     def __init__(self, points, dtype):
         super().__init__(points, dtype)
         self._known = (0,) * self.panels.shape[1], (0,) * self.values.shape[1]
-        if points.values is None and self._origin(points) is points.center:
+        if points.values is None and self.origin is points.center:
             self.values, self._known = self.panels, (self._known[0], ())
 
     def _padded_dims(self, n_dims):
@@ -218,9 +230,9 @@ class FusedLayout(Layout):
         shape = n_rows // self.width, self._padded_dims(self.n_values), self.width
         return _by_column(values, self.value_center, shape, self.dtype)
 
-    def _stream(self, offsets, shifts, per_unit, biases, results):
+    def _stream(self, rows, shifts, per_unit, biases, results):
         stream_fused(
-            *(offsets, shifts, self._units(per_unit), (self.panels, self.values), biases),
+            *(rows, shifts, self._units(per_unit), (self.panels, self.values), biases),
             *(self._known, self.value_center, *results),
         )
 
@@ -239,7 +251,7 @@ class _ByDifference:
         return super().biases(0.0)
 
     def _units(self, per_unit):
-        return 1.0, (np.full(1, -0.5 * per_unit, self.dtype),)
+        return self.origin, 1.0, (np.full(1, -0.5 * per_unit, self.dtype),)
 
 
 class Differences(_ByDifference, Layout):

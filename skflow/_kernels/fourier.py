@@ -41,11 +41,12 @@ def fourier_mean(points, Z, sigma, tolerance):
     series = Series(points, sigma, _accuracy(tolerance))
     offsets = Z - points.center
     every = max(1, len(points.X) // _N_MEASURED)
-    rows = points.centered[::every]
-    log2_sum, mean = dense_mean(points, rows, sigma, np.float64)
+    log2_sum, mean = dense_mean(points, points.X[::every], sigma, np.float64)
     sums = np.exp2(log2_sum) / series.total
     exact = np.column_stack([sums, sums[:, None] * (mean - points.value_center) / series.scale])
-    error = max(_SAFETY * np.abs(series.sums(rows) - exact).max(), np.finfo(float).eps)
+    error = max(
+        _SAFETY * np.abs(series.sums(points.centered[::every]) - exact).max(), np.finfo(float).eps
+    )
     outside = np.maximum(series.lower - offsets, offsets - series.upper).max(axis=1)
     certain = outside < series.margin
     sums = np.ones((len(offsets), 1 + points.n_values))

@@ -191,7 +191,7 @@ def stream_tiles(offsets, own, slack, per_unit, cut, tiles, value_center, result
     totals = np.empty((GROUP, n_values), dtype)
     all_sums = np.empty((1, GROUP, 1 + n_values))
     thresholds = np.empty(GROUP)
-    no_shifts = np.zeros(GROUP)
+    no_shifts, origin = np.zeros(GROUP), np.zeros(n_dims)
     candidates = np.empty(n_tiles, np.intp)
     bounds = np.empty((n_tiles, GROUP))
     scratch = np.empty(n_dims), np.empty(n_dims), np.empty(n_tiles), candidates, bounds
@@ -200,12 +200,12 @@ def stream_tiles(offsets, own, slack, per_unit, cut, tiles, value_center, result
         group = offsets[first:last], own[first:last], slack[first:last]
         top = shifts[first:last]
         n = last - first
-        _pack(group[0], no_shifts[:n], per_unit, *packed)
+        _pack(group[0], origin, no_shifts[:n], per_unit, *packed)
         n_candidates = _find_tops(group, packed, tiles, per_unit, cut, lane_sums, top, scratch)
         for q in range(n):
             thresholds[q] = top[q] + cut
             top[q] = math.ceil(top[q])
-        _pack(group[0], top, per_unit, *packed)
+        _pack(group[0], origin, top, per_unit, *packed)
         z, shift = packed[0][0], packed[1][0]
         all_sums[:] = 0
         for c in range(n_candidates):
