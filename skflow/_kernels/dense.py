@@ -71,7 +71,7 @@ def differences_mean(points, Z, sigma):
     """:func:`dense_mean` in float32, of float32 rows, by direct differences.
 
     Unlike products of coordinates about the centre, these lose no digits where sigma is small. In
-    more than a few dimensions, where sums are not made of loads alone, they take longer.
+    more than a few dimensions they take longer.
 
     Returns
     -------
