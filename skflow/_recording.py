@@ -288,7 +288,7 @@ class RecordedFlow:
                 sigma = self.flow.sigmas[epoch[0].step]
                 rows, _ = solve(forward, rows, tolerance=1e-13 * sigma)
         misses = np.abs(self.carry(rows, stop) - given).max(axis=1, initial=0.0)
-        failed = misses > _TRACED * self.flow.sigmas[n_steps - 1]
+        failed = ~(misses <= _TRACED * self.flow.sigmas[n_steps - 1])  # also what is not a number
         if failed.any():
             warnings.warn(
                 f"{failed.sum()} of {len(rows)} rows could not be traced back to the base: there "
