@@ -265,11 +265,26 @@ class RecordedFlow:
             For rows that :meth:`carry` does not bring back to within a millionth of the bandwidth:
             there a step of the flow folds space, or errors grow too fast to be undone.
         """
-        dtype, given = rows.dtype, rows.astype(np.float64)
-        rows = given
-        n_steps, last_share = split_time(stop, self.times)
+        n_steps, _ = split_time(stop, self.times)
         if n_steps == 0:
-            return rows.astype(dtype, copy=False)
+            return rows
+        dtype, given = rows.dtype, rows.astype(np.float64)
+        rows = self._trace_back(given, stop)
+        misses = np.abs(self.carry(rows, stop) - given).max(axis=1, initial=0.0)
+        failed = ~(misses <= _TRACED * self.flow.sigmas[n_steps - 1])  # also what is not a number
+        if failed.any():
+            warnings.warn(
+                f"{failed.sum()} of {len(rows)} rows could not be traced back to the base: there "
+                "a step of the flow folds space, or no row of the base leads to them. Their "
+                "result is approximate. A smaller step_size or a larger bandwidth helps.",
+                UserWarning,
+                stacklevel=3,
+            )
+        return rows.astype(dtype, copy=False)
+
+    def _trace_back(self, rows, stop):
+        """The steps solved one by one; in a call of its own, which holds no state afterwards."""
+        n_steps, last_share = split_time(stop, self.times)
         block = self.epoch * -(-self.every // self.epoch)
         for first in reversed(range(0, n_steps, block)):
             states = list(self._states(first, min(first + block, n_steps)))
@@ -287,17 +302,7 @@ class RecordedFlow:
 
                 sigma = self.flow.sigmas[epoch[0].step]
                 rows, _ = solve(forward, rows, tolerance=1e-13 * sigma)
-        misses = np.abs(self.carry(rows, stop) - given).max(axis=1, initial=0.0)
-        failed = ~(misses <= _TRACED * self.flow.sigmas[n_steps - 1])  # also what is not a number
-        if failed.any():
-            warnings.warn(
-                f"{failed.sum()} of {len(rows)} rows could not be traced back to the base: there "
-                "a step of the flow folds space, or no row of the base leads to them. Their "
-                "result is approximate. A smaller step_size or a larger bandwidth helps.",
-                UserWarning,
-                stacklevel=3,
-            )
-        return rows.astype(dtype, copy=False)
+        return rows
 
     def cloud_at(self, stop):
         """The particles at a time, and the bandwidth of the step that leads there."""

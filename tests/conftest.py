@@ -25,4 +25,4 @@ os.environ.setdefault("NUMBA_CACHE_DIR", str(_cache_of_these_sources()))
 
 from skflow._kernels import threads  # noqa: E402
 
-threads._INLINE_WORK = 2**15  # the small data of tests are shared among threads, too
+threads._INLINE_WORK = 2**21  # the small data of tests are shared among threads, too
