@@ -33,6 +33,7 @@ import numpy as np
 
 from skflow._fixed_point import solve
 from skflow._flow import PAIR, noised
+from skflow._kernels import Search, nearest
 from skflow._stand_in import stand_in
 
 __all__ = ["RecordedFlow", "split_time", "times_along_the_way"]
@@ -160,10 +161,10 @@ class RecordedFlow:
 
     # --- one step -------------------------------------------------------------------------------
 
-    def _step(self, state, carried):
+    def _step(self, state, carried, search=nearest):
         """Deterministic step: the average over the pairs, and this step's share of the epoch."""
         flow, k = self.flow, state.step
-        z, own = carried.start, self._stand_in(state, carried.start)
+        z, own = carried.start, self._stand_in(state, carried.start, search)
         if self._is_noisy:
             noise = flow.rng(k, PAIR).standard_normal((_N_PAIRS, z.shape[1]))
             noise = flow.noises[k] * np.concatenate([noise, -noise])
@@ -176,7 +177,7 @@ class RecordedFlow:
             learned=carried.learned + (memory - carried.memory) / self.epoch,
         )
 
-    def _random_step(self, state, carried, rng):
+    def _random_step(self, state, carried, rng, search):
         """Step with noise for each row of its own, for the rows whose turn it is."""
         flow, k = self.flow, state.step
         if k % self.epoch == 0:
@@ -186,15 +187,15 @@ class RecordedFlow:
             return carried
         rows, memory = carried.start[turn], carried.memory[turn]
         z = noised(rows, flow.noises[k], rng)
-        velocity = flow.field(state)(z, own=self._stand_in(state, rows))
+        velocity = flow.field(state)(z, own=self._stand_in(state, rows, search))
         direction, new_memory = flow.optimizer.step(velocity, memory)
         moved, learned = carried.moved.copy(), carried.learned.copy()
         moved[turn] = flow.etas[k] * direction
         learned[turn] = new_memory - memory
         return carried._replace(moved=moved, learned=learned)
 
-    def _stand_in(self, state, rows):
-        return stand_in(rows, state.particles[self.flow.particle_rows(state)])
+    def _stand_in(self, state, rows, search):
+        return stand_in(rows, state.particles[self.flow.particle_rows(state)], search)
 
     def _init(self, rows):
         """Deterministically carried rows; the optimizer remembers each noise's copy."""
@@ -223,12 +224,14 @@ class RecordedFlow:
         carried = (
             self._init(rows) if rng is None else _carried(rows, self.flow.optimizer.init(rows))
         )
+        # With mini-batches, other rows and particles have their turn in each step.
+        search = Search() if self.epoch == 1 else nearest
         for state in self._states(0, n_steps):
             before = carried
             if rng is None:
-                carried = self._step(state, carried)
+                carried = self._step(state, carried, search)
             else:
-                carried = self._random_step(state, carried, rng)
+                carried = self._random_step(state, carried, rng, search)
             if state.step == n_steps - 1:
                 carried = _part_of_the_way(before, carried, last_share)
             yield carried.rows
