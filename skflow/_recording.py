@@ -194,7 +194,7 @@ class RecordedFlow:
         learned[turn] = new_memory - memory
         return carried._replace(moved=moved, learned=learned)
 
-    def _stand_in(self, state, rows, search):
+    def _stand_in(self, state, rows, search=nearest):
         return stand_in(rows, state.particles[self.flow.particle_rows(state)], search)
 
     def _init(self, rows):
