@@ -65,7 +65,10 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
         "step_size": [Interval(Real, 0, None, closed="neither"), callable],
         "n_steps": [Interval(Integral, 1, None, closed="left")],
         "noise_scale": [Interval(Real, 0, None, closed="left"), callable],
-        "base": [StrOptions({"normal"}), "array-like", HasMethods("sample"), HasMethods("rvs")],
+        "base": [
+            *(StrOptions({"normal", "mixture"}), "array-like"),
+            *(HasMethods("sample"), HasMethods("rvs")),
+        ],
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
         "covariance_type": [StrOptions({"spherical", "diag", "full"})],
         "velocity": [HasMethods(["fit", "__call__"]), None],

@@ -58,10 +58,12 @@ class SDFlowSampler(BaseFlowSampler):
         Standard deviation of the noise that is added to the particles at every step. A number is
         in bandwidths of the step: 1 as in the paper, 0 for none. A function ``noise_scale(t)`` of
         the time in [0, 1] is a noise level of its own, in units of `bandwidth`, as `schedule`.
-    base : {"normal"}, array-like or object with ``sample`` or ``rvs``, default="normal"
+    base : {"normal", "mixture"}, array-like or object with ``sample`` or ``rvs``, default="normal"
         Where the flow starts if `fit` gets no `X_base`: a Gaussian with the mean and covariance
-        of the target; given rows; or anything that can be sampled, such as a scipy distribution
-        or ``GaussianMixture(5)``, in units of the data. An estimator is cloned and fitted on the
+        of the target ("normal"); the Gaussian mixture of up to eight components that describes
+        it best by the BIC ("mixture"), which takes a second or two and is nearer to the target;
+        given rows; or anything that can be sampled, such as a scipy distribution or
+        ``KernelDensity()``, in units of the data. An estimator is cloned and fitted on the
         target first; wrap it in ``sklearn.frozen.FrozenEstimator`` to use it as it is.
     n_particles : int, default=1000
         Number of particles. With given base rows, each of them is a particle.
@@ -197,10 +199,12 @@ class MMDFlowSampler(BaseFlowSampler):
         Standard deviation of the noise that is added to the particles at every step. A number is
         in bandwidths of the step: 0 for none. A function ``noise_scale(t)`` of
         the time in [0, 1] is a noise level of its own, in units of `bandwidth`, as `schedule`.
-    base : {"normal"}, array-like or object with ``sample`` or ``rvs``, default="normal"
+    base : {"normal", "mixture"}, array-like or object with ``sample`` or ``rvs``, default="normal"
         Where the flow starts if `fit` gets no `X_base`: a Gaussian with the mean and covariance
-        of the target; given rows; or anything that can be sampled, such as a scipy distribution
-        or ``GaussianMixture(5)``, in units of the data. An estimator is cloned and fitted on the
+        of the target ("normal"); the Gaussian mixture of up to eight components that describes
+        it best by the BIC ("mixture"), which takes a second or two and is nearer to the target;
+        given rows; or anything that can be sampled, such as a scipy distribution or
+        ``KernelDensity()``, in units of the data. An estimator is cloned and fitted on the
         target first; wrap it in ``sklearn.frozen.FrozenEstimator`` to use it as it is.
     n_particles : int, default=1000
         Number of particles. With given base rows, each of them is a particle.
@@ -347,10 +351,12 @@ class SVGDSampler(BaseFlowSampler):
         Standard deviation of the noise that is added to the particles at every step. A number is
         in bandwidths of the step: 0 for none. A function ``noise_scale(t)`` of
         the time in [0, 1] is a noise level of its own, in units of `bandwidth`, as `schedule`.
-    base : {"normal"}, array-like or object with ``sample`` or ``rvs``, default="normal"
+    base : {"normal", "mixture"}, array-like or object with ``sample`` or ``rvs``, default="normal"
         Where the flow starts if `fit` gets no `X_base`: a Gaussian with the mean and covariance
-        of the target; given rows; or anything that can be sampled, such as a scipy distribution
-        or ``GaussianMixture(5)``, in units of the data. An estimator is cloned and fitted on the
+        of the target ("normal"); the Gaussian mixture of up to eight components that describes
+        it best by the BIC ("mixture"), which takes a second or two and is nearer to the target;
+        given rows; or anything that can be sampled, such as a scipy distribution or
+        ``KernelDensity()``, in units of the data. An estimator is cloned and fitted on the
         target first; wrap it in ``sklearn.frozen.FrozenEstimator`` to use it as it is.
     n_particles : int, default=1000
         Number of particles. With given base rows, each of them is a particle.
@@ -486,10 +492,12 @@ class DiffusionSampler(BaseFlowSampler):
         by `bandwidth`. Names run from 30 down to 1; see :mod:`skflow.schedules` for others.
     n_steps : int, default=100
         Number of steps.
-    base : {"normal"}, array-like or object with ``sample`` or ``rvs``, default="normal"
+    base : {"normal", "mixture"}, array-like or object with ``sample`` or ``rvs``, default="normal"
         Where the flow starts if `fit` gets no `X_base`: a Gaussian with the mean and covariance
-        of the target; given rows; or anything that can be sampled, such as a scipy distribution
-        or ``GaussianMixture(5)``, in units of the data. An estimator is cloned and fitted on the
+        of the target ("normal"); the Gaussian mixture of up to eight components that describes
+        it best by the BIC ("mixture"), which takes a second or two and is nearer to the target;
+        given rows; or anything that can be sampled, such as a scipy distribution or
+        ``KernelDensity()``, in units of the data. An estimator is cloned and fitted on the
         target first; wrap it in ``sklearn.frozen.FrozenEstimator`` to use it as it is.
     n_particles : int, default=1000
         Number of particles. With given base rows, each of them is a particle.

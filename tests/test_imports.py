@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "datasets": set(),
     "_fixed_point": set(),
     "_flow": set(),
-    "_recording": {"_fixed_point", "_flow", "_stand_in"},
+    "_recording": {"_fixed_point", "_flow", "_kernels", "_stand_in"},
     "_stand_in": {"_kernels"},
     "_space": set(),
     "_log_odds": set(),
