@@ -36,6 +36,11 @@ def _can_be_inverted(sampler):
     return True
 
 
+def _check_time(t):
+    if not (isinstance(t, Real) and 0 <= t <= 1):
+        raise ValueError(f"t must be a number in [0, 1], from base to target; got {t!r}.")
+
+
 class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
     """Base class of the samplers; a subclass says what the default velocity is."""
 
@@ -209,10 +214,33 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         ndarray of shape (n_samples, n_features)
             The rows at time t; a data frame after ``set_output``.
         """
-        if not (isinstance(t, Real) and 0 <= t <= 1):
-            raise ValueError(f"t must be a number in [0, 1], from base to target; got {t!r}.")
+        _check_time(t)
         rows = self._check_base_distribution(X)
         return self._wrap(self._space.from_flow(self._flow.carry(rows, t)), X)
+
+    def velocity_at(self, X, t):
+        """Velocity of the flow at any places, without noise.
+
+        It is what `transform` would move a row by that is there at time t, for a step size of 1.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Places, in units of the data. For :class:`DiffusionSampler` they are rows with the
+            noise that they carry.
+        t : float
+            Time in [0, 1], as in `interpolate`: the velocity is that of the step under way then.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            Velocities, in units of the data.
+        """
+        _check_time(t)
+        rows = self._to_flow(X)
+        velocity = self._flow.field_at(t)(rows)
+        moved = self._space.from_flow(velocity.astype(np.float64))
+        return (moved - self._space.mean_).astype(velocity.dtype, copy=False)
 
     def staged_transform(self, X):
         """Yield the rows as they move: after each step, up to `t_stop`.

@@ -319,6 +319,19 @@ class RecordedFlow:
         Y = before.particles + last_share * (after - before.particles)
         return Y.astype(after.dtype, copy=False), self.flow.sigmas[n_steps - 1]
 
+    def field_at(self, time):
+        """The velocity of carried rows in the step that is under way at a time, without noise.
+
+        Returns
+        -------
+        callable
+            A function of rows in flow space.
+        """
+        k = max(split_time(time, self.times)[0], 1) - 1
+        state = next(self._states(k, k + 1))
+        field = self.flow.field(state)
+        return lambda rows: field(rows, own=self._stand_in(state, rows))
+
 
 def split_time(stop, times):
     """Number of steps up to a time, and how much of the last of them to take."""
