@@ -100,7 +100,7 @@ class EvolutionDisplay:
             self._plot_on_planes(ax, components, scatter_kw)
         for one, t in zip(self.axes_[0], self.times, strict=True):
             one.set_title(f"t = {t:.3g}" + {0: ", base", 1: ", end"}.get(t, ""))
-        legend(self.figure_, self.axes_[0, 0], ax is None)
+        legend(self.figure_, self.axes_[0, 0], ax is None, marker_scale=2)
         return self
 
     def _panels(self, ax, n_rows, size, projection=None):

@@ -184,10 +184,10 @@ def height_of(low, high, width):
     return width * float(np.clip((high[1] - low[1]) / (high[0] - low[0]), 0.4, 1.4))
 
 
-def legend(figure, ax, is_new, n_columns=4):
+def legend(figure, ax, is_new, n_columns=4, marker_scale=1):
     """What the colours mean: below a new figure, in the axes otherwise."""
     handles, labels = ax.get_legend_handles_labels()
-    style = {"frameon": False, "markerscale": 2}
+    style = {"frameon": False, "markerscale": marker_scale}
     if handles and is_new:
         figure.legend(handles, labels, loc="outside lower center", ncols=n_columns, **style)
     elif handles:

@@ -110,7 +110,7 @@ class VelocityFieldDisplay:
             self._plot_curve(ax)
         else:
             self._plot_arrows(ax, components, quiver_kw or {})
-        legend(self.figure_, self.ax_, ax is None)
+        legend(self.figure_, self.ax_, ax is None, marker_scale=2)
         if self.t is not None:
             self.ax_.set_title(f"velocity at t = {self.t:.3g}")
         return self
