@@ -96,6 +96,9 @@ class SDFlowSampler(BaseFlowSampler):
         Number of steps taken: `n_steps`, unless a callback stopped the fit.
     history_ : ndarray of shape (n_steps_,)
         Mean squared velocity of the particles at each step, in flow space.
+    support_limit_ : float
+        The largest `support` of a row that does not lie far outside the base: twice the largest
+        distance of a base particle to its nearest neighbour, in bandwidths of the first step.
     n_features_in_ : int
         Number of columns.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -235,6 +238,9 @@ class MMDFlowSampler(BaseFlowSampler):
         Number of steps taken: `n_steps`, unless a callback stopped the fit.
     history_ : ndarray of shape (n_steps_,)
         Mean squared velocity of the particles at each step, in flow space.
+    support_limit_ : float
+        The largest `support` of a row that does not lie far outside the base: twice the largest
+        distance of a base particle to its nearest neighbour, in bandwidths of the first step.
     n_features_in_ : int
         Number of columns.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -385,6 +391,9 @@ class SVGDSampler(BaseFlowSampler):
         Number of steps taken: `n_steps`, unless a callback stopped the fit.
     history_ : ndarray of shape (n_steps_,)
         Mean squared velocity of the particles at each step, in flow space.
+    support_limit_ : float
+        The largest `support` of a row that does not lie far outside the base: twice the largest
+        distance of a base particle to its nearest neighbour, in bandwidths of the first step.
     n_features_in_ : int
         Number of columns.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -522,6 +531,9 @@ class DiffusionSampler(BaseFlowSampler):
         Number of steps taken: `n_steps`, unless a callback stopped the fit.
     history_ : ndarray of shape (n_steps_,)
         Mean squared velocity of the particles at each step, in flow space.
+    support_limit_ : float
+        The largest `support` of a row that does not lie far outside the base: twice the largest
+        distance of a base particle to its nearest neighbour, in bandwidths of the first step.
     n_features_in_ : int
         Number of columns.
     feature_names_in_ : ndarray of shape (n_features_in_,)
