@@ -31,7 +31,9 @@ class SDFlowSampler(BaseFlowSampler):
     - ``transform(X)`` carries rows of the base distribution onto the target, also rows that were
       not there at fit, and ``inverse_transform`` carries them back;
     - ``interpolate(X, t)`` and ``staged_transform(X)`` show the way there;
-    - ``score_samples(X)`` and ``score(X)`` are log-densities, made for choosing `bandwidth`.
+    - ``score_samples(X)`` and ``score(X)`` are log-densities, made for choosing `bandwidth`;
+    - ``support(X)`` tells how far rows are from the base, where the flow knows little, and
+      ``sensitivity(X)`` how much it stretches small differences between them.
 
     Parameters
     ----------
@@ -106,6 +108,7 @@ class SDFlowSampler(BaseFlowSampler):
 
     See Also
     --------
+    skflow.inspection : Pictures of a flow and of what it makes.
     sklearn.neighbors.KernelDensity : Samples by adding noise to the rows.
     sklearn.mixture.GaussianMixture : A parametric alternative, and a good `base`.
 

@@ -20,6 +20,8 @@ _STYLES = [
     ("#56B4E9", "P"),
 ]
 
+_MOST_TICKS = 12
+
 
 class BandwidthSearchDisplay:
     """Two scores of a search over bandwidths, one for fidelity and one for copying.
@@ -171,8 +173,10 @@ class BandwidthSearchDisplay:
                 )
             if are_numbers and places.min() > 0 and places.max() > 2 * places.min():
                 one.set_xscale("log")
-                one.set_xticks(np.unique(places), [f"{x:.3g}" for x in np.unique(places)])
-                one.minorticks_off()
+                ticks = np.unique(places)
+                if len(ticks) <= _MOST_TICKS:
+                    one.set_xticks(ticks, [f"{x:.3g}" for x in ticks])
+                    one.minorticks_off()
             elif not are_numbers:
                 one.set_xticks(places, [str(bandwidth) for bandwidth in self.bandwidths])
             ending = "" if spread is None else "\n(mean and SD of the folds)"

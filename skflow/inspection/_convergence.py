@@ -18,8 +18,9 @@ _UNITS = {
 class ConvergenceDisplay:
     """Speed of the particles at each step of a fit.
 
-    A flow that has arrived has a curve that has levelled off: what is left is the noise of a finite
-    number of particles. One that still falls at the end needs more steps, or larger ones.
+    At a constant bandwidth, the curve of a flow that has arrived has levelled off: what is left is
+    the noise of a finite number of particles. One that still falls at the end needs more steps, or
+    larger ones. Where the bandwidth falls, as by default, the speed falls with it to the end.
 
     It is recommended to use :meth:`from_estimator` or :meth:`from_predictions`. All parameters are
     stored as attributes.
@@ -90,9 +91,7 @@ class ConvergenceDisplay:
         (self.line_,) = self.ax_.plot(steps, self.speed, **{**kwargs, **(line_kw or {})})
         if min(self.speed) > 0:
             self.ax_.set_yscale("log")
-            self.ax_.yaxis.set_major_formatter("{x:g}")
-            few = max(self.speed) < 20 * min(self.speed)
-            self.ax_.yaxis.set_minor_formatter("{x:g}" if few else "")
+            self._label_decades()
         else:
             self.ax_.set_ylim(bottom=0)
         unit = "" if self.unit is None else f"\n({self.unit})"
@@ -101,6 +100,15 @@ class ConvergenceDisplay:
         if name is not None:
             self.ax_.legend(frameon=False)
         return self
+
+    def _label_decades(self):
+        """Plain numbers on a logarithmic axis, also between its decades if these are few."""
+        from matplotlib.ticker import LogLocator
+
+        low, high = self.ax_.get_ylim()
+        self.ax_.yaxis.set_major_formatter("{x:g}")
+        self.ax_.yaxis.set_minor_locator(LogLocator(subs=(2, 3, 5) if high < 20 * low else (2, 5)))
+        self.ax_.yaxis.set_minor_formatter("{x:g}" if high < 1000 * low else "")
 
     @classmethod
     def from_estimator(cls, estimator, *, name=None, ax=None, line_kw=None):

@@ -82,7 +82,7 @@ class CorrelationsDisplay:
         difference = self.synthetic - self.real
         off_diagonal = ~np.eye(len(difference), dtype=bool)
         gaps = np.abs(difference[off_diagonal])
-        gap = f"mean difference {np.nanmean(gaps):.2f}" if np.isfinite(gaps).any() else ""
+        gap = f"mean |difference| {np.nanmean(gaps):.2f}" if np.isfinite(gaps).any() else ""
         titles = ["real", "synthetic", f"synthetic - real\n{gap}".strip()]
         self.images_ = []
         matrices = (self.real, self.synthetic, difference)

@@ -149,6 +149,7 @@ def panels(caller, ax, n_rows, n_columns, size, n_panels=None, projection=None):
         else:
             figure = ax.figure
             ax.set_axis_off()
+            ax.set_in_layout(False)
             grid = GridSpecFromSubplotSpec(n_rows, n_columns, subplot_spec=ax.get_subplotspec())
         for i in range(n_panels):
             axes[i] = figure.add_subplot(grid[i], projection=projection)

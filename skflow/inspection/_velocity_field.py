@@ -1,5 +1,6 @@
 """Where a flow goes from here."""
 
+import warnings
 from numbers import Real
 
 import numpy as np
@@ -146,7 +147,7 @@ class VelocityFieldDisplay:
     def _plot_arrows(self, ax, components, quiver_kw):
         if self.places.shape[1] == 2:
             places, velocity, X, rows = self.places, self.velocity, self.X, self.rows
-            labels, unit = self.feature_names, "units of the data"
+            labels, measured, unit = self.feature_names, "speed", "units of the data"
         else:
             axes = PrincipalAxes(self.places if self.X is None else self.X)
             axes.check(components)
@@ -156,6 +157,7 @@ class VelocityFieldDisplay:
             )
             velocity = axes.directions(self.velocity, components)
             labels, unit = axes.labels(components), "standard deviations"
+            measured = "speed in this plane"
         low, high = limits_of(places, X, rows)
         scale = np.ones(2)
         one_scale = have_one_scale(low, high)
@@ -186,7 +188,7 @@ class VelocityFieldDisplay:
             },
         )
         self.figure_.colorbar(
-            self.arrows_, ax=self.ax_, label=f"speed for step_size=1\n({unit})", shrink=0.9
+            self.arrows_, ax=self.ax_, label=f"{measured} for step_size=1\n({unit})", shrink=0.9
         )
         self.ax_.set(xlabel=labels[0], ylabel=labels[1])
         self.ax_.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
@@ -327,10 +329,7 @@ def _grid(low, high, resolution):
 
 
 def _velocity(estimator, places, t):
-    """Velocities, with the column names that the estimator was fitted with."""
-    names = getattr(estimator, "feature_names_in_", None)
-    if names is not None:
-        import pandas as pd
-
-        places = pd.DataFrame(places, columns=names)
-    return check_rows(estimator.velocity_at(places, t), "velocity")
+    """Velocities at places that have no column names."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="X does not have valid feature names")
+        return check_rows(estimator.velocity_at(places, t), "velocity")
