@@ -240,6 +240,7 @@ def test_arrows_point_where_rows_go(fitted):
     arrows, velocity = display.arrows_, display.velocity
     speed = np.linalg.norm(velocity, axis=1)
     assert_allclose(arrows.get_array(), speed)
+    assert arrows.get_clim() == (0, speed.max())
     cosines = (arrows.U * velocity[:, 0] + arrows.V * velocity[:, 1]) / speed
     assert_allclose(cosines, np.hypot(arrows.U, arrows.V))
     assert holds(display.ax_, display.places)

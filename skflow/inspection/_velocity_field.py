@@ -182,11 +182,13 @@ class VelocityFieldDisplay:
                 "angles": "xy",
                 "scale_units": "xy",
                 "scale": 1,
-                "cmap": "viridis",
+                "cmap": "viridis_r",
                 "width": 0.004,
                 **quiver_kw,
             },
         )
+        if speed.max() > 0:
+            self.arrows_.set_clim(0, speed.max())  # slow is pale, also where all are fast
         self.figure_.colorbar(
             self.arrows_, ax=self.ax_, label=f"{measured} for step_size=1\n({unit})", shrink=0.9
         )
