@@ -235,11 +235,12 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
         """Warn of rows where the flow was never at work: far from all rows that it began with."""
         outside = int((nearest(rows, start, 1)[1] > reach).sum())
         if outside:
+            which = " support(X) tells which." if hasattr(self, "support") else ""
             warnings.warn(
                 f"{outside} of {len(rows)} rows lie far outside the base distribution that "
                 f"{type(self).__name__} was fitted with; the flow knows nothing there and moves "
                 "them blindly. transform carries rows of the base: pass X_base to fit if they "
-                "are meant to be one.",
+                f"are meant to be one.{which}",
                 UserWarning,
                 stacklevel=stacklevel,
             )

@@ -36,7 +36,7 @@ from skflow._flow import PAIR, noised
 from skflow._kernels import Search, nearest
 from skflow._stand_in import stand_in
 
-__all__ = ["RecordedFlow", "split_time", "times_along_the_way"]
+__all__ = ["RecordedFlow", "split_time", "stretch", "times_along_the_way"]
 
 
 # One pair a step is hardly enough for the law of the particles in a short flow; four gain little.
@@ -319,6 +319,19 @@ class RecordedFlow:
         Y = before.particles + last_share * (after - before.particles)
         return Y.astype(after.dtype, copy=False), self.flow.sigmas[n_steps - 1]
 
+    def field_at(self, time):
+        """The velocity of carried rows in the step that is under way at a time, without noise.
+
+        Returns
+        -------
+        callable
+            A function of rows in flow space.
+        """
+        k = max(split_time(time, self.times)[0], 1) - 1
+        state = next(self._states(k, k + 1))
+        field = self.flow.field(state)
+        return lambda rows: field(rows, own=self._stand_in(state, rows))
+
 
 def split_time(stop, times):
     """Number of steps up to a time, and how much of the last of them to take."""
@@ -334,6 +347,35 @@ def split_time(stop, times):
 def _part_of_the_way(before, after, share):
     """Rows after a share of a step."""
     return after._replace(moved=before.moved + share * (after.moved - before.moved))
+
+
+def stretch(carry, rows, step, n_directions):
+    """How much a map stretches small differences near each row, along some fixed directions.
+
+    Parameters
+    ----------
+    carry : callable
+        The map, each row for itself.
+    rows : ndarray of shape (n_rows, n_features)
+        The rows, in float64.
+    step : float
+        The length of the differences.
+    n_directions : int
+        Number of directions, all of them if there are no more columns. They are orthogonal, and
+        the same for all rows and in every call.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,)
+        The largest singular value of the map's derivative, restricted to these directions.
+    """
+    n_rows, n_features = rows.shape
+    draws = np.random.RandomState(0).standard_normal((n_features, min(n_directions, n_features)))
+    directions = np.linalg.qr(draws)[0].T
+    near = rows + step * directions[:, None]
+    carried = carry(np.concatenate([rows, *near])).reshape(-1, n_rows, n_features)
+    derivative = (carried[1:] - carried[0]) / step
+    return np.linalg.norm(derivative.transpose(1, 0, 2), ord=2, axis=(1, 2))
 
 
 def times_along_the_way(distances):

@@ -31,7 +31,9 @@ class SDFlowSampler(BaseFlowSampler):
     - ``transform(X)`` carries rows of the base distribution onto the target, also rows that were
       not there at fit, and ``inverse_transform`` carries them back;
     - ``interpolate(X, t)`` and ``staged_transform(X)`` show the way there;
-    - ``score_samples(X)`` and ``score(X)`` are log-densities, made for choosing `bandwidth`.
+    - ``score_samples(X)`` and ``score(X)`` are log-densities, made for choosing `bandwidth`;
+    - ``support(X)`` tells how far rows are from the base, where the flow knows little, and
+      ``sensitivity(X)`` how much it stretches small differences between them.
 
     Parameters
     ----------
@@ -98,6 +100,9 @@ class SDFlowSampler(BaseFlowSampler):
         Number of steps taken: `n_steps`, unless a callback stopped the fit.
     history_ : ndarray of shape (n_steps_,)
         Mean squared velocity of the particles at each step, in flow space.
+    support_limit_ : float
+        The largest `support` of a row that does not lie far outside the base: twice the largest
+        distance of a base particle to its nearest neighbour, in bandwidths of the first step.
     n_features_in_ : int
         Number of columns.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -105,6 +110,7 @@ class SDFlowSampler(BaseFlowSampler):
 
     See Also
     --------
+    skflow.inspection : Pictures of a flow and of what it makes.
     sklearn.neighbors.KernelDensity : Samples by adding noise to the rows.
     sklearn.mixture.GaussianMixture : A parametric alternative, and a good `base`.
 
@@ -239,6 +245,9 @@ class MMDFlowSampler(BaseFlowSampler):
         Number of steps taken: `n_steps`, unless a callback stopped the fit.
     history_ : ndarray of shape (n_steps_,)
         Mean squared velocity of the particles at each step, in flow space.
+    support_limit_ : float
+        The largest `support` of a row that does not lie far outside the base: twice the largest
+        distance of a base particle to its nearest neighbour, in bandwidths of the first step.
     n_features_in_ : int
         Number of columns.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -391,6 +400,9 @@ class SVGDSampler(BaseFlowSampler):
         Number of steps taken: `n_steps`, unless a callback stopped the fit.
     history_ : ndarray of shape (n_steps_,)
         Mean squared velocity of the particles at each step, in flow space.
+    support_limit_ : float
+        The largest `support` of a row that does not lie far outside the base: twice the largest
+        distance of a base particle to its nearest neighbour, in bandwidths of the first step.
     n_features_in_ : int
         Number of columns.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -530,6 +542,9 @@ class DiffusionSampler(BaseFlowSampler):
         Number of steps taken: `n_steps`, unless a callback stopped the fit.
     history_ : ndarray of shape (n_steps_,)
         Mean squared velocity of the particles at each step, in flow space.
+    support_limit_ : float
+        The largest `support` of a row that does not lie far outside the base: twice the largest
+        distance of a base particle to its nearest neighbour, in bandwidths of the first step.
     n_features_in_ : int
         Number of columns.
     feature_names_in_ : ndarray of shape (n_features_in_,)

@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "_density_ratio": {"_estimators", "_log_odds"},
     "_sources": {"_kernels", "_space"},
     "_base": {"_estimators", "_flow", "_kernels", "_sources", "_space", "schedules"},
-    "_base_sampler": {"_base", "_recording", "_sources", "optimizers"},
+    "_base_sampler": {"_base", "_kernels", "_recording", "_sources", "optimizers"},
     "_training": {"_estimators", "_sources"},
     "_generator": {"_base", "_estimators", "_sources", "_training", "optimizers", "velocities"},
     "_diffusion": {"_fixed_point", "_recording", "_space", "_stand_in"},

@@ -221,6 +221,9 @@ METHODS = {
     "inverse_transform": lambda flow, X: flow.inverse_transform(X),
     "staged_transform": lambda flow, X: next(flow.staged_transform(X)),
     "interpolate": lambda flow, X: flow.interpolate(X, 0.5),
+    "velocity_at": lambda flow, X: flow.velocity_at(X, 0.5),
+    "support": lambda flow, X: flow.support(X),
+    "sensitivity": lambda flow, X: flow.sensitivity(X),
     "score_samples": lambda flow, X: flow.score_samples(X),
     "score": lambda flow, X: flow.score(X),
 }
@@ -279,7 +282,7 @@ def test_inverse_transform_needs_an_optimizer_without_memory():
 # --- what is said along the way ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", ["transform", "interpolate", "staged_transform"])
+@pytest.mark.parametrize("method", ["transform", "interpolate", "staged_transform", "sensitivity"])
 def test_rows_outside_the_base_warn_and_others_do_not(method):
     flow = sampler().fit(WINE, X_base=WINE)
     far = WINE.copy()
