@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 
 from skflow._base import BaseFlow, Progress
+from skflow._guard import warn_of_copies, warn_of_pace
 from skflow._kernels import nearest
 from skflow._recording import RecordedFlow, stretch
 from skflow._sources import RowSource, reach_of
@@ -118,6 +119,15 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
             `covariance_type` is "full" and the covariance of X is singular.
         FloatingPointError
             If the flow diverges: the step size is too large for the bandwidth.
+
+        Warns
+        -----
+        ConvergenceWarning
+            When the particles are faster in the last step than a second sample of the target would
+            be: the flow has not arrived. Not if the velocity learns, or a callback stopped the fit.
+        UserWarning
+            When most particles are less than half as far from a row of X as its rows are from each
+            other, unless they started from given rows: they copy.
         """
         data = X, y, sample_weight
         X, weights, X_base = self._validate(X, X_base, sample_weight)
@@ -159,8 +169,12 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
                 f"Only {self.n_steps_} of {recorded.epoch} mini-batches of particles were moved. "
                 "Raise n_steps or batch_size.",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=3,
             )
+        elif self.n_steps_ == self.n_steps and isinstance(recorded, RecordedFlow):
+            warn_of_pace(recorded, self.history_[-1], stacklevel=3)
+        if not isinstance(source, RowSource):  # to end at its very rows may be what is wanted
+            warn_of_copies(recorded.particles, target.rows, stacklevel=3)
         return self
 
     def _record(self, target, start, source, bandwidth, rng, on_step):

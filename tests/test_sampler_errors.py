@@ -107,7 +107,11 @@ BAD_PARAMS = [
     ("covariance_type", "tied", "among.*'spherical'"),
     ("velocity", "mmd", "implementing 'fit' and '__call__'"),
     ("random_state", "seed", "an int in the range"),
-    ("base", "uniform", "among {'normal'}, an array-like, an object implementing 'sample'"),
+    (
+        "base",
+        "uniform",
+        "among {'(normal|mixture)', '(normal|mixture)'}, an array-like, an object implementing 'sample'",
+    ),
     ("base", PLAIN, "base has 3 features, but X has 13.*Pass the same columns"),
     ("base", changed(WINE, np.nan), "base contains NaN"),
     ("base", FRAME[FRAME.columns[::-1]], "same order"),
