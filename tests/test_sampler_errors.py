@@ -110,7 +110,7 @@ BAD_PARAMS = [
     (
         "base",
         "uniform",
-        "among {'(normal|mixture)', '(normal|mixture)'}, an array-like, an object implementing 'sample'",
+        "among {'(normal|mixture)', '(normal|mixture)'}, an array-like, an object",
     ),
     ("base", PLAIN, "base has 3 features, but X has 13.*Pass the same columns"),
     ("base", changed(WINE, np.nan), "base contains NaN"),
