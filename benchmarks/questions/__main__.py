@@ -1,0 +1,26 @@
+"""All questions, or some, one after the other, at their default size."""
+
+import argparse
+
+from benchmarks.questions import images, projected, scores, schedules, supports, tails
+
+QUESTIONS = {
+    "schedules": schedules,
+    "scores": scores,
+    "supports": supports,
+    "tails": tails,
+    "images": images,
+    "projected": projected,
+}
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.questions", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*QUESTIONS, []], default=list(QUESTIONS))
+    for name in parser.parse_args(arguments).names:
+        print(f"\n# {name}\n", flush=True)
+        QUESTIONS[name].main([])
+
+
+if __name__ == "__main__":
+    main()
