@@ -2,7 +2,7 @@
 
 import argparse
 
-from benchmarks.questions import images, projected, scores, schedules, supports, tails
+from benchmarks.questions import images, projected, schedules, scores, supports, tails
 
 QUESTIONS = {
     "schedules": schedules,

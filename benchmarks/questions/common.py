@@ -39,9 +39,9 @@ def report(settings, header, rows, start):
 
 
 def spread(values, digits=2):
-    """Mean ± standard deviation over trials; "lost" where particles were lost in one."""
+    """Mean ± standard deviation over trials; "lost" where one is infinite, nothing for NaN."""
     if not np.isfinite(values).all():
-        return "lost"
+        return "" if np.isnan(values).any() else "lost"
     mean = f"{np.mean(values):.{digits}f}"
     return f"{mean} ± {np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else mean
 

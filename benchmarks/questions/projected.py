@@ -8,10 +8,10 @@ principal components of the target; in the two directions along which the veloci
 flow in all columns begins, which is Wang et al.'s rule with the kernel's estimate; in two random
 directions that are new in every step ("slices", with steps of 1 for 0.1); or in the plane itself,
 which nobody could know. Each has the automatic bandwidth and schedule of the rows that its kernel
-sees. Figures: how much of the plane the directions hold
-(1 is all); in the plane, energy distance to held-out rows over that of independent rows, and share
-on a mode (0.99 is right); standard deviation across the plane (1 is right); in all columns, share
-nearer to a training row than to a held-out one (0.5 is right).
+sees. Figures: how much of the plane the directions hold (1 is all); in the plane, energy distance
+to held-out rows over that of independent rows, and share on a mode (0.99 is right); standard
+deviation across the plane (1 is right); in all columns, share nearer to a training row than to a
+held-out one (0.5 is right).
 
     python -m benchmarks.questions.projected [--trials 3] [--steps 200] [--widths 5 20 100]
 """
@@ -105,14 +105,15 @@ def given(basis, X, Y, step, before):
     return basis
 
 
-def projected_flow(directions, X, Y, **parameters):
-    """A flow with the automatic bandwidth and schedule of the projected rows; all of them if None.
+def projected_flow(directions, X, Y, share=1.0, **parameters):
+    """A flow whose bandwidth and schedule are the automatic ones of the projected rows, or a share.
 
-    Returns the flow and the directions of its first step.
+    None for the directions is a flow in all columns. Returns the flow and the directions of its
+    first step.
     """
     basis = np.eye(X.shape[1]) if directions is None else directions(X, Y, 0, None)
     seen = X @ basis
-    bandwidth = neighbor_distance(seen)
+    bandwidth = share * neighbor_distance(seen)
     flow = SDFlowSampler(
         bandwidth,
         schedule=auto_schedule(seen, None, bandwidth),
@@ -140,7 +141,9 @@ def ring_centers(radius):
 
 
 def draw_ring(radius, rng, n_rows):
-    return ring_centers(radius)[rng.randint(8, size=n_rows)] + STD * rng.standard_normal((n_rows, 2))
+    return ring_centers(radius)[rng.randint(8, size=n_rows)] + STD * rng.standard_normal(
+        (n_rows, 2)
+    )
 
 
 def draw_target(radius, turn, rng, n_rows=N_ROWS):

@@ -54,7 +54,7 @@ def figures(rows, train, heldout, unit):
 
 
 def run(base, schedule, floor, noise_scale, trial, n_steps, unit):
-    """The three figures of a flow; NaN if particles were lost."""
+    """The three figures of a flow; infinite if particles were lost."""
     rng = np.random.RandomState(trial)
     train, heldout = draw(rng), draw(rng)
     center, std = BASES[base]
@@ -68,7 +68,7 @@ def run(base, schedule, floor, noise_scale, trial, n_steps, unit):
         random_state=trial,
     )
     particles = particles_of(flow, train)
-    return [np.nan] * 3 if particles is None else figures(particles, train, heldout, unit)
+    return [np.inf] * 3 if particles is None else figures(particles, train, heldout, unit)
 
 
 def independent(trial, unit):

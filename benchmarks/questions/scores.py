@@ -111,7 +111,7 @@ def estimates(target, origin):
 
 
 def velocity_errors(target, trial, n_rows, names=None):
-    """{estimate: relative error of the velocity at each place and bandwidth}, and its size there."""
+    """{estimate: relative error of the velocity at each place and bandwidth}, and its size."""
     rng = np.random.RandomState(trial)
     X = target.draw(rng, n_rows)
     settings = []

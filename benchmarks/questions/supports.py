@@ -3,11 +3,12 @@
 The target is two Gaussian clusters, the base one, ten of its standard deviations away in another
 direction: no row of one is near a row of the other. "wide" schedules run from half the typical
 distance between base and target down to the automatic bandwidth, or to that of one standard
-deviation; "narrow" has the automatic bandwidth all along; the automatic schedule looks at the target
-alone. Step sizes, noise and optimizers are those of skflow's samplers. Figures: energy distance to held-out rows over that of independent rows; share
-of the way that the mean has come; standard deviation across the clusters (1 is right); share between
-the clusters (0.02 is right) and in the smaller one (0.5); share nearer to a training row than to a
-held-out one (0.5). "one Gaussian" is rows with the target's mean and covariance.
+deviation; "narrow" has the automatic bandwidth all along; the automatic schedule looks at the
+target alone. Step sizes, noise and optimizers are those of skflow's samplers. Figures: energy
+distance to held-out rows over that of independent rows; share of the way that the mean has come;
+standard deviation across the clusters (1 is right); share between the clusters (0.02 is right) and
+in the smaller one (0.5); share nearer to a training row than to a held-out one (0.5). "one
+Gaussian" is rows with the target's mean and covariance.
 
     python -m benchmarks.questions.supports [--trials 3] [--steps 500] [--widths 2 5 10 30 100]
 """
@@ -87,7 +88,7 @@ def figures(rows, train, heldout, unit):
 
 
 def run(method, d, trial, n_steps, unit):
-    """Figures of where a method ends; NaN if it lost particles."""
+    """Figures of where a method ends; infinite if it lost particles."""
     rng = np.random.RandomState(trial)
     train, heldout = draw_target(d, rng), draw_target(d, rng)
     if method == INDEPENDENT:
@@ -108,7 +109,9 @@ def run(method, d, trial, n_steps, unit):
         random_state=trial,
     )
     particles = particles_of(flow, train, X_base=base)
-    return [np.nan] * len(FIGURES) if particles is None else figures(particles, train, heldout, unit)
+    return (
+        [np.inf] * len(FIGURES) if particles is None else figures(particles, train, heldout, unit)
+    )
 
 
 def main(arguments=None):
