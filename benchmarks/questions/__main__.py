@@ -15,9 +15,9 @@ QUESTIONS = {
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.questions", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*QUESTIONS, []], default=list(QUESTIONS))
-    for name in parser.parse_args(arguments).names:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=QUESTIONS, default=QUESTIONS)
+    for name in parser.parse_args(arguments).only:
         print(f"\n# {name}\n", flush=True)
         QUESTIONS[name].main([])
 

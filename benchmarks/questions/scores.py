@@ -15,7 +15,7 @@ import time
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from sklearn.utils.validation import has_fit_parameter
 
@@ -114,18 +114,30 @@ def velocity_errors(target, trial, n_rows, names=None):
     """{estimate: relative error of the velocity at each place and bandwidth}, and its size."""
     rng = np.random.RandomState(trial)
     X = target.draw(rng, n_rows)
-    settings = []
-    for law in places(target).values():
-        Y, noise = law.draw(rng, n_rows), rng.standard_normal((n_rows, target.width))
-        settings += [(law, Y, Y + sigma * noise, sigma) for sigma in SIGMAS]
-    exact = [exact_velocity(target, law, Z, sigma) for law, _, Z, sigma in settings]
+    drawn = [
+        (law, law.draw(rng, n_rows), rng.standard_normal((n_rows, target.width)))
+        for law in places(target).values()
+    ]
+    exact = [
+        exact_velocity(target, law, Y + sigma * noise, sigma)
+        for law, Y, noise in drawn
+        for sigma in SIGMAS
+    ]
     errors = {"its size": [rms(v) for v in exact]}
     for name, velocity in select(estimates(target, 0.0), names).items():
-        taken = {"sigmas": SIGMAS} if has_fit_parameter(velocity, "sigmas") else {}
-        velocity.fit(X, **taken)
-        found = [velocity(Z, X, Y, sigma) for _, Y, Z, sigma in settings]
+        found = [v for _, Y, noise in drawn for v in velocities(velocity, X, Y, noise)]
         errors[name] = [rms(v - w) / rms(w) for v, w in zip(found, exact, strict=True)]
     return errors
+
+
+def velocities(velocity, X, Y, noise):
+    """Estimates at each bandwidth; a denoiser is trained once for all of them."""
+    taken = {"sigmas": SIGMAS} if has_fit_parameter(velocity, "sigmas") else {}
+    velocity = clone(velocity).fit(X, **taken)
+    options = {}
+    if getattr(velocity, "source", None) is not None:
+        options["learned"] = clone(velocity.source).fit(Y, sigmas=SIGMAS)
+    return [velocity(Y + sigma * noise, X, Y, sigma, **options) for sigma in SIGMAS]
 
 
 def exact_velocity(target, particles, Z, sigma):

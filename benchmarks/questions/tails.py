@@ -12,6 +12,7 @@ rows: whether the outliers spoil the rest. GaussianMixture is by BIC, KernelDens
 
 import itertools
 import time
+from functools import partial
 
 import numpy as np
 from sklearn.datasets import make_moons
@@ -87,36 +88,33 @@ def samples_of(sampler, draw, trial, n_rows):
     return samples, heldout
 
 
-def tails(df, sampler, trial, n_rows):
+def tails(df, sampler, trial, n_rows, unit):
     """Energy distance, and the shares of samples beyond two radii."""
-
-    def draw(rng, n_rows):
-        return draw_student(df, rng, n_rows)
-
+    draw = partial(draw_student, df)
     samples, heldout = samples_of(sampler, draw, trial, n_rows)
     radii = np.linalg.norm(draw(np.random.RandomState(98), N_LAW), axis=1)
     reached = np.linalg.norm(samples, axis=1)
     beyond = [np.mean(reached > np.quantile(radii, 1 - share)) for share in (0.05, 0.01)]
-    return [energy_distance(samples, heldout) / energy_unit(draw, n_rows), *beyond]
+    return [energy_distance(samples, heldout) / unit, *beyond]
 
 
-def outliers(sampler, trial, n_rows):
+def outliers(sampler, trial, n_rows, units):
     """Energy distance, share off the moons, and energy distance of the others to clean rows."""
     samples, heldout = samples_of(sampler, draw_dirty, trial, n_rows)
     rng = np.random.RandomState(trial + 1000)
     clean = draw_clean(rng, n_rows)
     far = nearest_neighbor_distances(samples, draw_clean(rng, 20 * n_rows)) > FAR
     return [
-        energy_distance(samples, heldout) / energy_unit(draw_dirty, n_rows),
+        energy_distance(samples, heldout) / units[0],
         np.mean(far),
-        energy_distance(samples[~far], clean) / energy_unit(draw_clean, n_rows),
+        energy_distance(samples[~far], clean) / units[1],
     ]
 
 
 def show(settings, header, found, start):
-    """A table of {(target, ..., trial, rows): figures}."""
+    """A table of {(case, ..., trial, rows, unit): figures}."""
     rows = {}
-    for (*case, _, _), figures in found.items():
+    for (*case, _, _, _), figures in found.items():
         rows.setdefault(tuple(case), []).append(figures)
     rows = [
         [*case, spread(distance), *(spread(share, 3) for share in shares)]
@@ -129,13 +127,21 @@ def show(settings, header, found, start):
 def main(arguments=None):
     given = options(__doc__, arguments, trials=5, rows=1000)
     size = f"{given.trials} trials of {given.rows} rows"
-    samplers, each = [*SAMPLERS, INDEPENDENT], [range(given.trials), [given.rows]]
+    samplers, trials = [*SAMPLERS, INDEPENDENT], range(given.trials)
     start = time.perf_counter()
-    found = side_by_side(tails, itertools.product(DEGREES, samplers, *each), given.jobs)
+    settings = [
+        (df, sampler, trial, given.rows, unit)
+        for df in DEGREES
+        for unit in [energy_unit(partial(draw_student, df), given.rows)]
+        for sampler, trial in itertools.product(samplers, trials)
+    ]
+    found = side_by_side(tails, settings, given.jobs)
     show(size, ["degrees", "sampler", "energy distance", "beyond 5 %", "beyond 1 %"], found, start)
     print()
     start = time.perf_counter()
-    found = side_by_side(outliers, itertools.product(samplers, *each), given.jobs)
+    units = tuple(energy_unit(draw, given.rows) for draw in (draw_dirty, draw_clean))
+    settings = itertools.product(samplers, trials, [given.rows], [units])
+    found = side_by_side(outliers, settings, given.jobs)
     header = ["sampler", "energy distance", "off the moons", "the others' energy distance"]
     show(f"moons, {size}", header, found, start)
 
