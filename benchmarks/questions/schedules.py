@@ -53,7 +53,7 @@ def figures(rows, train, heldout, unit):
     ]
 
 
-def run(base, schedule, floor, noise_scale, trial, n_steps, unit):
+def run(base, schedule, noise_scale, floor, trial, n_steps, unit):
     """The three figures of a flow; infinite if particles were lost."""
     rng = np.random.RandomState(trial)
     train, heldout = draw(rng), draw(rng)
