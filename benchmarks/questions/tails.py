@@ -7,7 +7,7 @@ the share of samples off the moons (0.05 is right), and the energy distance of t
 rows: whether the outliers spoil the rest. GaussianMixture is by BIC, KernelDensity by likelihood;
 "normal scores" is SDFlowSampler on columns that a QuantileTransformer has made normal.
 
-    python -m benchmarks.questions.tails [--trials 3] [--rows 1000]
+    python -m benchmarks.questions.tails [--trials 5] [--rows 1000]
 """
 
 import itertools
@@ -125,7 +125,7 @@ def show(settings, header, found, start):
 
 
 def main(arguments=None):
-    given = options(__doc__, arguments, trials=3, rows=1000)
+    given = options(__doc__, arguments, trials=5, rows=1000)
     size = f"{given.trials} trials of {given.rows} rows"
     samplers, trials = [*SAMPLERS, INDEPENDENT], range(given.trials)
     start = time.perf_counter()
