@@ -14,11 +14,15 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skflow import metrics
+from skflow.metrics import (
+    _distances,
+    closer_to_train_share,
+    energy_distance,
+    nearest_distance_ratio,
+)
 from skflow.metrics import characteristic_function_distance as cfd
 from skflow.metrics import characteristic_function_threshold as cfd_threshold
 from skflow.metrics import classifier_two_sample_auc as c2st
-from skflow.metrics import closer_to_train_share, energy_distance, nearest_distance_ratio
 from skflow.metrics import nearest_neighbor_distances as nn_distances
 
 MEMORISATION = [closer_to_train_share, nearest_distance_ratio]
@@ -105,7 +109,9 @@ def test_chunks_do_not_matter(n_features, monkeypatch):
     X, Y, w = draw(150, n_features), draw(130, n_features, 1), draw(9, n_features, 2)
     whole = cfd(X, Y, frequencies=w), energy_distance(X, Y), nn_distances(X, Y)
     blocks = []
-    monkeypatch.setattr(metrics, "_sum_rows", lambda D, _: blocks.append(len(D)) or D.sum(axis=1))
+    monkeypatch.setattr(
+        _distances, "_sum_rows", lambda D, _: blocks.append(len(D)) or D.sum(axis=1)
+    )
     with config_context(working_memory=0.004):
         chunked = cfd(X, Y, frequencies=w), energy_distance(X, Y), nn_distances(X, Y)
     assert max(blocks) <= 4

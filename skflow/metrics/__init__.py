@@ -1,0 +1,33 @@
+"""Distances between samples, and signs that a sampler copies the rows it was fitted on.
+
+A sampler that returns its training rows is perfect by every distance and useless. So quality is
+read as a pair of figures, both against rows held out from training: fidelity
+(:func:`characteristic_function_distance`, :func:`energy_distance`,
+:func:`classifier_two_sample_auc`) and memorisation (:func:`closer_to_train_share`,
+:func:`nearest_distance_ratio`).
+
+All but the classifier depend on the units of the columns: standardise columns that come in
+different units, with the scaler fitted on the real rows.
+"""
+
+from skflow.metrics._characteristic_function import (
+    characteristic_function_distance,
+    characteristic_function_threshold,
+)
+from skflow.metrics._classifier import classifier_two_sample_auc
+from skflow.metrics._distances import energy_distance
+from skflow.metrics._memorisation import (
+    closer_to_train_share,
+    nearest_distance_ratio,
+    nearest_neighbor_distances,
+)
+
+__all__ = [
+    "characteristic_function_distance",
+    "characteristic_function_threshold",
+    "classifier_two_sample_auc",
+    "closer_to_train_share",
+    "energy_distance",
+    "nearest_distance_ratio",
+    "nearest_neighbor_distances",
+]
