@@ -15,11 +15,17 @@ from skflow.metrics._characteristic_function import (
     characteristic_function_threshold,
 )
 from skflow.metrics._classifier import classifier_two_sample_auc
-from skflow.metrics._distances import energy_distance
+from skflow.metrics._distances import energy_distance, sliced_wasserstein_distance
+from skflow.metrics._mean_discrepancy import (
+    maximum_mean_discrepancy,
+    maximum_mean_discrepancy_test,
+)
 from skflow.metrics._memorisation import (
     closer_to_train_share,
     nearest_distance_ratio,
+    nearest_neighbor_adversarial_accuracy,
     nearest_neighbor_distances,
+    privacy_loss,
 )
 
 __all__ = [
@@ -28,6 +34,11 @@ __all__ = [
     "classifier_two_sample_auc",
     "closer_to_train_share",
     "energy_distance",
+    "maximum_mean_discrepancy",
+    "maximum_mean_discrepancy_test",
     "nearest_distance_ratio",
+    "nearest_neighbor_adversarial_accuracy",
     "nearest_neighbor_distances",
+    "privacy_loss",
+    "sliced_wasserstein_distance",
 ]

@@ -4,10 +4,10 @@ import warnings
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.utils import check_array, check_random_state, gen_batches
+from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
 
-from skflow.metrics._samples import block_mib, check_samples
+from skflow.metrics._samples import check_samples, row_blocks
 
 __all__ = ["characteristic_function_distance", "characteristic_function_threshold"]
 
@@ -16,9 +16,7 @@ def _characteristic_function(X, frequencies):
     """Empirical characteristic function of X at each row of frequencies."""
     total = np.zeros(len(frequencies), dtype=np.complex128)
     # The phases, and their cosines or sines, are two blocks of float64.
-    row_bytes = 16 * len(frequencies)
-    n_rows = max(1, int(block_mib(row_bytes) * 2**20 / row_bytes))
-    for rows in gen_batches(len(X), n_rows):
+    for rows in row_blocks(len(X), 16 * len(frequencies)):
         phase = X[rows] @ frequencies.T
         total.real += np.cos(phase).sum(axis=0)
         total.imag += np.sin(phase).sum(axis=0)

@@ -1,18 +1,23 @@
 """Signs that samples copy the rows that their sampler was fitted on."""
 
-import warnings
-
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils._param_validation import validate_params
 
-from skflow.metrics._samples import check_samples
+from skflow.metrics._samples import check_samples, warn_of_unequal_sizes
 
 __all__ = [
     "closer_to_train_share",
     "nearest_distance_ratio",
+    "nearest_neighbor_adversarial_accuracy",
     "nearest_neighbor_distances",
+    "privacy_loss",
 ]
+
+
+def _is_less(distances, others):
+    """1 where the first distance is less, a half where both are equal."""
+    return (distances < others) + 0.5 * (distances == others)
 
 
 def _nearest_distances(X, Y=None):
@@ -82,10 +87,15 @@ def nearest_neighbor_distances(X, Y=None):
 
 
 @validate_params(
-    {"samples": ["array-like"], "train": ["array-like"], "heldout": ["array-like"]},
+    {
+        "samples": ["array-like"],
+        "train": ["array-like"],
+        "heldout": ["array-like"],
+        "adjusted": ["boolean"],
+    },
     prefer_skip_nested_validation=True,
 )
-def closer_to_train_share(samples, train, heldout):
+def closer_to_train_share(samples, train, heldout, *, adjusted=False):
     """Share of samples that are nearer to training rows than to held-out rows.
 
     If the samples are no nearer to the rows that the sampler has seen than to rows of the same law
@@ -102,12 +112,19 @@ def closer_to_train_share(samples, train, heldout):
     heldout : array-like of shape (n_heldout, n_features)
         Rows of the same law that the sampler has not seen, as many as in `train`.
 
+    adjusted : bool, default=False
+        Whether to adjust the share for `train` and `heldout` of different sizes, as the folds of a
+        cross-validation have. Among both together the nearest row to an honest sample is any of
+        them with the same probability, so the share of samples that are nearer to held-out rows is
+        divided by twice ``n_heldout / (n_train + n_heldout)``. Equal sizes need no adjustment.
+
     Returns
     -------
     share : float
         Between 0 and 1: 0.5 is ideal, 1 is copying. A tie counts half. For independent samples the
         standard error is about ``0.5 / sqrt(n_samples)``, and the finite `train` and `heldout` add
-        their own.
+        their own. If adjusted the standard error is ``sqrt(n_train / n_heldout)`` times as large,
+        and a share far below 0.5 can be negative.
 
     Raises
     ------
@@ -117,8 +134,9 @@ def closer_to_train_share(samples, train, heldout):
     Warns
     -----
     UserWarning
-        If the sizes of `train` and `heldout` differ by more than 10 percent. The larger set has
-        the nearer rows by its size alone: at two to one even real rows look copied.
+        If the sizes of `train` and `heldout` differ by more than 10 percent and the share is not
+        adjusted. The larger set has the nearer rows by its size alone: at two to one even real rows
+        look copied.
 
     See Also
     --------
@@ -145,17 +163,14 @@ def closer_to_train_share(samples, train, heldout):
     1.0
     """
     samples, train, heldout = check_samples(samples=samples, train=train, heldout=heldout)
-    if abs(len(train) - len(heldout)) > 0.1 * max(len(train), len(heldout)):
-        warnings.warn(
-            f"train has {len(train)} rows and heldout has {len(heldout)}: the larger set has the "
-            "nearer rows by its size alone, so the share of an honest sampler is not 0.5. Pass "
-            "a random subset of the larger set, as large as the smaller one.",
-            UserWarning,
-            stacklevel=3,
-        )
+    if not adjusted:
+        warn_of_unequal_sizes(train=train, heldout=heldout)
     to_train = _nearest_distances(samples, train)
     to_heldout = _nearest_distances(samples, heldout)
-    return float(np.mean((to_train < to_heldout) + 0.5 * (to_train == to_heldout)))
+    share = np.mean(_is_less(to_train, to_heldout))
+    if adjusted:
+        share = 1 - (1 - share) * (len(train) + len(heldout)) / (2 * len(heldout))
+    return float(share)
 
 
 @validate_params(
@@ -216,3 +231,151 @@ def nearest_distance_ratio(samples, train, heldout):
             "closer_to_train_share."
         )
     return float(np.median(_nearest_distances(samples, train)) / reference)
+
+
+def _adversarial_accuracy(X, Y):
+    X_is_told = _is_less(_nearest_distances(X), _nearest_distances(X, Y))
+    Y_is_told = _is_less(_nearest_distances(Y), _nearest_distances(Y, X))
+    return float((X_is_told.mean() + Y_is_told.mean()) / 2)
+
+
+def _check_neighbors(**samples):
+    for name, rows in samples.items():
+        if len(rows) < 2:
+            raise ValueError(f"{name} has a single row, which has no neighbour: pass more rows.")
+
+
+@validate_params(
+    {"X": ["array-like"], "Y": ["array-like"]},
+    prefer_skip_nested_validation=True,
+)
+def nearest_neighbor_adversarial_accuracy(X, Y):
+    """How often a row's nearest neighbour is of its own sample.
+
+    The accuracy of an adversary who takes each row of both samples for one of the sample that its
+    nearest other row is of. The mean over both samples of the shares of rows that are nearer to
+    another row of their own sample than to any of the other.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        One sample.
+
+    Y : array-like of shape (n_samples, n_features)
+        The other sample, of as many rows.
+
+    Returns
+    -------
+    accuracy : float
+        Between 0 and 1. With rows of the same law that were held out, 0.5 is ideal, and 1 means
+        that the samples can be told apart. With the rows that a sampler was fitted on, values
+        below 0.5 mean copying: every row has its twin in the other sample, not in its own. A tie
+        counts half.
+
+    Raises
+    ------
+    ValueError
+        If the widths or column names of the arrays differ, if there are NaN or infinite values, or
+        if a sample has a single row.
+
+    Warns
+    -----
+    UserWarning
+        If the sizes differ by more than 10 percent: the larger set has the nearer rows by its size
+        alone.
+
+    See Also
+    --------
+    privacy_loss : How much of it is due to copying.
+    classifier_two_sample_auc : The same question for a stronger adversary.
+
+    Notes
+    -----
+    Four nearest-neighbour searches; see :func:`nearest_neighbor_distances`.
+
+    References
+    ----------
+    .. [1] A. Yale, S. Dash, R. Dutta, I. Guyon, A. Pavao and K. Bennett, "Generation and evaluation
+       of privacy preserving synthetic health data", Neurocomputing 416, 2020.
+
+    Examples
+    --------
+    >>> from skflow.metrics import nearest_neighbor_adversarial_accuracy
+    >>> nearest_neighbor_adversarial_accuracy([[0.0], [1.0]], [[5.0], [6.0]])
+    1.0
+    >>> nearest_neighbor_adversarial_accuracy([[0.0], [5.0]], [[0.1], [5.1]])
+    0.0
+    """
+    X, Y = check_samples(X=X, Y=Y)
+    _check_neighbors(X=X, Y=Y)
+    warn_of_unequal_sizes(X=X, Y=Y)
+    return _adversarial_accuracy(X, Y)
+
+
+@validate_params(
+    {"samples": ["array-like"], "train": ["array-like"], "heldout": ["array-like"]},
+    prefer_skip_nested_validation=True,
+)
+def privacy_loss(samples, train, heldout):
+    """Adversarial accuracy that samples lose from held-out rows to training rows.
+
+    :func:`nearest_neighbor_adversarial_accuracy` of samples and held-out rows, less that of
+    samples and training rows. What the samples lack in fidelity they lack in both.
+
+    Parameters
+    ----------
+    samples : array-like of shape (n_samples, n_features)
+        Generated rows.
+
+    train : array-like of shape (n_samples, n_features)
+        Rows that the sampler was fitted on, as many.
+
+    heldout : array-like of shape (n_samples, n_features)
+        Rows of the same law that the sampler has not seen, as many.
+
+    Returns
+    -------
+    loss : float
+        Between -1 and 1: 0 is ideal, about 0.5 is copying.
+
+    Raises
+    ------
+    ValueError
+        If the widths or column names of the arrays differ, if there are NaN or infinite values, or
+        if one of them has a single row.
+
+    Warns
+    -----
+    UserWarning
+        If the sizes differ by more than 10 percent: the larger set has the nearer rows by its size
+        alone.
+
+    See Also
+    --------
+    closer_to_train_share : The same question, asked of each sample alone.
+
+    Notes
+    -----
+    Eight nearest-neighbour searches; see :func:`nearest_neighbor_distances`.
+
+    References
+    ----------
+    .. [1] A. Yale, S. Dash, R. Dutta, I. Guyon, A. Pavao and K. Bennett, "Generation and evaluation
+       of privacy preserving synthetic health data", Neurocomputing 416, 2020.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skflow.metrics import privacy_loss
+    >>> rng = np.random.default_rng(0)
+    >>> train, heldout, fresh = rng.normal(size=(3, 500, 2))
+    >>> round(abs(privacy_loss(fresh, train, heldout)), 1)
+    0.0
+    >>> round(privacy_loss(train, train, heldout), 1)
+    0.5
+    """
+    samples, train, heldout = check_samples(samples=samples, train=train, heldout=heldout)
+    _check_neighbors(samples=samples, train=train, heldout=heldout)
+    warn_of_unequal_sizes(samples=samples, train=train)
+    warn_of_unequal_sizes(samples=samples, heldout=heldout)
+    return _adversarial_accuracy(samples, heldout) - _adversarial_accuracy(samples, train)

@@ -1,10 +1,12 @@
-"""What all metrics share: how samples are validated, and the size of a block."""
+"""What all metrics share: how samples are validated, compared in size, and cut into blocks."""
+
+import warnings
 
 import numpy as np
 from sklearn import get_config
-from sklearn.utils import check_array
+from sklearn.utils import check_array, gen_batches
 
-__all__ = ["block_mib", "check_samples"]
+__all__ = ["block_mib", "check_samples", "row_blocks", "warn_of_unequal_sizes"]
 
 # Blocks of this size stay in the processor's cache: several times faster than blocks as large as
 # scikit-learn's default working memory of 1024 MiB, which remains the upper limit.
@@ -13,6 +15,11 @@ _BLOCK_MIB = 16
 
 def block_mib(row_bytes):
     return min(max(_BLOCK_MIB, row_bytes / 2**20), get_config()["working_memory"])
+
+
+def row_blocks(n_rows, row_bytes):
+    """Slices of n_rows rows, of which each takes row_bytes to work on."""
+    return gen_batches(n_rows, max(1, int(block_mib(row_bytes) * 2**20 / row_bytes)))
 
 
 def check_samples(**samples):
@@ -35,3 +42,16 @@ def check_samples(**samples):
                 f"columns from both, e.g. {name}[{first}.columns]."
             )
     return list(checked.values())
+
+
+def warn_of_unequal_sizes(stacklevel=4, **samples):
+    """Warn of two samples whose sizes differ by more than 10 percent, given by argument name."""
+    (first, size), (second, other) = ((name, len(rows)) for name, rows in samples.items())
+    if abs(size - other) > 0.1 * max(size, other):
+        warnings.warn(
+            f"{first} has {size} rows and {second} has {other}: the larger set has the nearer "
+            "rows by its size alone, so what is returned for honest samples is not 0.5. Pass a "
+            "random subset of the larger set, as large as the smaller one.",
+            UserWarning,
+            stacklevel=stacklevel,
+        )
