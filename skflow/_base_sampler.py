@@ -133,6 +133,7 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
                 "_source": source,
                 "_flow": recorded,
                 "_reach": reach,
+                "_training_X": target.X,
             }
 
         progress = Progress(self, *data)

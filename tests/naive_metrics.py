@@ -115,6 +115,15 @@ def privacy_loss(samples, train, heldout):
     return of_heldout - nearest_neighbor_adversarial_accuracy(samples, train)
 
 
+def fidelity_without_copying(samples, train, heldout, penalty):
+    D = distance_matrix(heldout, heldout)
+    between_rows = np.mean([D[i, j] for i in range(len(D)) for j in range(len(D)) if i != j])
+    noise = between_rows * (1 / len(samples) + 1 / len(heldout))
+    share = adjusted_closer_to_train_share(samples, train, heldout)
+    energy = energy_distance(samples, heldout)
+    return -np.log2(energy / noise) - penalty * max(0, 2 * share - 1)
+
+
 def auc(score, label):
     """Share of (0, 1) pairs that the score puts in order; ties count half."""
     wins = 0.0

@@ -9,14 +9,14 @@ from sklearn.utils._param_validation import Interval, validate_params
 
 from skflow.metrics._samples import block_mib, check_samples, row_blocks
 
-__all__ = ["energy_distance", "sliced_wasserstein_distance"]
+__all__ = ["energy_distance", "mean_distance", "sliced_wasserstein_distance"]
 
 
 def _sum_rows(distances, start):
     return distances.sum(axis=1)
 
 
-def _mean_distance(X, Y=None):
+def mean_distance(X, Y=None):
     """Mean distance over all pairs of rows, a row with itself included if Y is None."""
     n_columns = len(X if Y is None else Y)
     chunks = pairwise_distances_chunked(
@@ -79,7 +79,7 @@ def energy_distance(X, Y):
     # scikit-learn expands the square, which cancels badly far from the origin.
     center = np.median(np.concatenate([X, Y]), axis=0)
     X, Y = X - center, Y - center
-    distance = 2 * _mean_distance(X, Y) - _mean_distance(X) - _mean_distance(Y)
+    distance = 2 * mean_distance(X, Y) - mean_distance(X) - mean_distance(Y)
     return float(max(distance, 0.0))
 
 
