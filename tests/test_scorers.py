@@ -1,4 +1,5 @@
 import pickle
+import zlib
 from functools import partial
 
 import naive_metrics as naive
@@ -64,7 +65,7 @@ ESTIMATORS = [
     SVGDSampler(n_steps=20, n_particles=100, random_state=0),
     DiffusionSampler(n_steps=20, n_particles=100, random_state=0),
     DiffusionSampler(n_steps=20, denoiser=RegressorDenoiser(), random_state=0),
-    SDFlowGenerator(MLPRegressor((8,), max_iter=20), n_steps=5, random_state=0),
+    SDFlowGenerator(MLPRegressor(hidden_layer_sizes=8, max_iter=20), n_steps=5, random_state=0),
 ]
 IDS = ["SD", "MMD", "SVGD", "diffusion", "trained diffusion", "generator"]
 SAMPLER = SDFlowSampler(n_particles=300, random_state=0)
@@ -105,7 +106,8 @@ def _names():
 
 def test_scores_are_the_metrics_of_samples_training_rows_and_held_out_rows(halves, honest):
     train, heldout = halves
-    rng = np.random.RandomState(0)
+    ranks = np.argsort(heldout, axis=0, kind="stable")
+    rng = np.random.RandomState([0, zlib.crc32(ranks.tobytes())])
     seed, judges_seed = rng.randint(np.iinfo(np.int32).max, size=2)
     samples = honest.sample(len(heldout), random_state=seed)
     S, T, H = (rows / heldout.std(axis=0) for rows in (samples, train, heldout))
@@ -163,21 +165,28 @@ def test_greater_is_better(name, halves, honest, copier):
         assert scorer(honest, heldout) > scorer(copier, heldout)
 
 
-def test_draws_follow_the_seed(halves, honest):
+def test_draws_follow_the_seed_and_the_fold(halves, honest, recwarn):
     seen = []
 
     def metric(samples, heldout):
         seen.append(samples)
         return 0.0
 
-    for random_state in (0, 0, 1, None, None):
+    heldout = halves[1]
+    rng = np.random.RandomState(0)
+    for random_state in (0, 0, 1, None, None, rng, rng):
         scorer = make_sample_scorer(metric, random_state=random_state, standardize=False)
-        assert scorer(honest, halves[1]) == 0
+        assert scorer(honest, heldout) == 0
+    make_sample_scorer(metric, standardize=False)(honest, heldout[::-1])  # another fold
     assert_array_equal(seen[0], seen[1])
-    own = honest.sample(len(halves[1]), random_state=0)
-    for others in (seen[2], seen[3], seen[4], own):
+    own = honest.sample(len(heldout), random_state=0)
+    for others in (*seen[2:], own):
         assert not np.isclose(seen[0], others).any(axis=0).all()
-    assert not np.array_equal(seen[3], seen[4])
+    assert not np.array_equal(seen[3], seen[4]) and not np.array_equal(seen[5], seen[6])
+    make_sample_scorer(metric, n_samples=7)(honest, heldout)
+    assert seen[-1].shape == (7, 13)
+    scores = get_sample_scorer([*PAIR, *MEMORISATION], n_samples=300)(honest, heldout)
+    assert np.isfinite(list(scores.values())).all()
 
 
 def test_metrics_get_their_parameters(halves, honest):
@@ -391,6 +400,7 @@ def test_the_rule():
     [
         (lambda: get_sample_scorer("energy_distance"), "Names are fidelity_without_copying, "),
         (lambda: get_sample_scorer([]), "empty"),
+        (lambda: get_sample_scorer(PAIR, n_samples=0), "n_samples"),
         (lambda: get_sample_scorer({"a": metrics.energy_distance}), "made by make_sample_scorer"),
         (lambda: get_sample_scorer({"a": get_sample_scorer(PAIR)}), "made by make_sample_scorer"),
         (lambda: make_sample_scorer("neg_energy_distance"), "'metric' parameter"),

@@ -2,8 +2,9 @@
 
 import inspect
 import warnings
+import zlib
 from functools import cached_property
-from numbers import Real
+from numbers import Integral, Real
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,6 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
-from sklearn.utils.validation import _num_samples
 
 from skflow.metrics._characteristic_function import characteristic_function_distance
 from skflow.metrics._classifier import classifier_two_sample_auc
@@ -40,10 +40,10 @@ class _Judge(NamedTuple):
     needs_train: bool = False
     options: dict = {}
 
-    def __call__(self, rows, seed):
+    def __call__(self, rows):
         options = self.options
         if "random_state" not in options and _takes(self.metric, "random_state"):
-            options = {"random_state": seed, **options}
+            options = {"random_state": rows.seed, **options}
         if self.needs_train:
             value = self.metric(rows.samples, rows.train, rows.heldout_like_train, **options)
         else:
@@ -71,11 +71,15 @@ def _mmd_pvalue(samples, heldout, random_state=None, **options):
 
 
 def _accuracy_against_train(samples, train, heldout, random_state=None):
-    return nearest_neighbor_adversarial_accuracy(samples, _some(train, len(samples), random_state))
+    n_rows = len(heldout)
+    return nearest_neighbor_adversarial_accuracy(
+        samples[:n_rows], _some(train, n_rows, random_state)
+    )
 
 
 def _privacy_loss(samples, train, heldout, random_state=None):
-    return privacy_loss(samples, _some(train, len(heldout), random_state), heldout)
+    n_rows = len(heldout)
+    return privacy_loss(samples[:n_rows], _some(train, n_rows, random_state), heldout)
 
 
 _JUDGES = {
@@ -107,6 +111,19 @@ def _unwrapped(estimator):
             return steps, estimator
 
 
+def _seeds(random_state, heldout):
+    """Two seeds: every fold has its own, and all candidates of a search the same in each.
+
+    Neither is the seed that is given, which the sampler was likely fitted with.
+    """
+    if isinstance(random_state, Integral):
+        # Ranks tell folds apart and do not change with the units.
+        ranks = np.argsort(heldout, axis=0, kind="stable").astype(np.int64)
+        random_state = np.random.RandomState([random_state, zlib.crc32(ranks.tobytes())])
+    rng = check_random_state(random_state)
+    return (int(seed) for seed in rng.randint(np.iinfo(np.int32).max, size=2))
+
+
 class _Rows:
     """What a scorer shows to its judges: arrays of one width and in the same units.
 
@@ -114,7 +131,7 @@ class _Rows:
     the held-out rows if they are standardised, which are the same for all candidates of a search.
     """
 
-    def __init__(self, estimator, heldout, seed, standardize):
+    def __init__(self, estimator, heldout, n_samples, random_state, standardize):
         self._steps, self._sampler = _unwrapped(estimator)
         self._given = heldout
         if not _takes(getattr(self._sampler, "sample", None), "random_state"):
@@ -122,10 +139,11 @@ class _Rows:
                 "A sample scorer judges samplers, and pipelines that end in one: estimators with "
                 f"sample(n_samples, random_state). {type(self._sampler).__name__} is none."
             )
-        samples = self._sampler.sample(_num_samples(heldout), random_state=seed)
-        self.heldout, samples = check_samples(
-            heldout=np.asarray(heldout), samples=self._back(samples)
-        )
+        (heldout,) = check_samples(heldout=np.asarray(heldout))
+        seed, self.seed = _seeds(random_state, heldout)
+        n_samples = len(heldout) if n_samples is None else n_samples
+        samples = self._sampler.sample(n_samples, random_state=seed)
+        self.heldout, samples = check_samples(heldout=heldout, samples=self._back(samples))
         self._scaler = StandardScaler().fit(self.heldout) if standardize else None
         self.heldout, self.samples = self._scaled(self.heldout), self._scaled(samples)
 
@@ -169,8 +187,9 @@ class _Rows:
 class _SampleScorer:
     """Draws rows of a fitted sampler, once, and shows them to a judge, or to several by name."""
 
-    def __init__(self, judges, random_state, standardize):
+    def __init__(self, judges, n_samples, random_state, standardize):
         self.judges = judges
+        self.n_samples = n_samples
         self.random_state = random_state
         self.standardize = standardize
 
@@ -181,16 +200,17 @@ class _SampleScorer:
 
     def __call__(self, estimator, X, y=None):
         """The score of a fitted sampler by rows that were held out; a dict of them for several."""
-        rng = check_random_state(self.random_state)
-        # Not the seed itself, which is likely to be the one that the sampler was fitted with.
-        seed, judges_seed = (int(s) for s in rng.randint(np.iinfo(np.int32).max, size=2))
-        rows = _Rows(estimator, X, seed, self.standardize)
+        rows = _Rows(estimator, X, self.n_samples, self.random_state, self.standardize)
         if isinstance(self.judges, _Judge):
-            return self.judges(rows, judges_seed)
-        return {name: judge(rows, judges_seed) for name, judge in self.judges.items()}
+            return self.judges(rows)
+        return {name: judge(rows) for name, judge in self.judges.items()}
 
 
-_SAMPLING = {"random_state": ["random_state"], "standardize": ["boolean"]}
+_SAMPLING = {
+    "n_samples": [Interval(Integral, 1, None, closed="left"), None],
+    "random_state": ["random_state"],
+    "standardize": ["boolean"],
+}
 
 
 @validate_params(
@@ -207,6 +227,7 @@ def make_sample_scorer(
     *,
     greater_is_better=True,
     needs_train=False,
+    n_samples=None,
     random_state=0,
     standardize=True,
     **kwargs,
@@ -214,8 +235,8 @@ def make_sample_scorer(
     """Make a scorer of samplers from a metric of samples.
 
     What :func:`sklearn.metrics.make_scorer` is for predictions. The scorer is called as
-    ``scorer(estimator, X)`` with a fitted sampler and held-out rows, draws as many rows as are
-    held out, and compares both, or all three with the rows that the sampler was fitted on.
+    ``scorer(estimator, X)`` with a fitted sampler and held-out rows, draws samples, by default as
+    many, and compares both, or all three with the rows that the sampler was fitted on.
 
     Parameters
     ----------
@@ -230,10 +251,14 @@ def make_sample_scorer(
     needs_train : bool, default=False
         Whether the metric compares with the training rows, too.
 
+    n_samples : int, default=None
+        Number of samples to draw; None draws as many as are held out. More of them leave less to
+        chance where the held-out rows are few.
+
     random_state : int, RandomState instance or None, default=0
         Seeds the samples, and the metric if it has a `random_state` that is not in `kwargs`. With
-        an int every call draws by the same seeds, so that the candidates of a search are judged
-        by the same draws of the base.
+        an int the same held-out rows bring the same seeds: in each fold the candidates of a search
+        are judged by the same draws of the base, and in every fold by others.
 
     standardize : bool, default=True
         Whether to divide the columns by their standard deviations among the held-out rows. A column
@@ -281,13 +306,13 @@ def make_sample_scorer(
     True
     """
     judge = _Judge(metric, 1 if greater_is_better else -1, needs_train, kwargs)
-    return _SampleScorer(judge, random_state, standardize)
+    return _SampleScorer(judge, n_samples, random_state, standardize)
 
 
 @validate_params(
     {"scoring": [str, list, tuple, dict], **_SAMPLING}, prefer_skip_nested_validation=True
 )
-def get_sample_scorer(scoring, *, random_state=0, standardize=True):
+def get_sample_scorer(scoring, *, n_samples=None, random_state=0, standardize=True):
     """Scorer of samplers by name, or several of them as one, for a search by several metrics.
 
     What :func:`sklearn.metrics.get_scorer` is for predictions. Greater is better for all of them.
@@ -306,9 +331,9 @@ def get_sample_scorer(scoring, *, random_state=0, standardize=True):
     - "neg_closer_to_train_share": the negative share, adjusted for the sizes: -0.5 is ideal, -1 is
       copying;
     - "nearest_distance_ratio": 1 is ideal, 0 is copying;
-    - "neg_privacy_loss": 0 is ideal; by as many of the training rows as are held out;
+    - "neg_privacy_loss": 0 is ideal; by as many samples and training rows as are held out;
     - "nearest_neighbor_adversarial_accuracy": of samples and training rows, 0.5 is ideal and less
-      is copying; by as many of the training rows as are held out.
+      is copying; by as many of both as are held out.
 
     Both:
 
@@ -320,13 +345,8 @@ def get_sample_scorer(scoring, *, random_state=0, standardize=True):
         A name; several names; or a dict of names, or of scorers made by
         :func:`make_sample_scorer`, by the names that they are to have.
 
-    random_state : int, RandomState instance or None, default=0
-        Seeds the samples and the metrics; see :func:`make_sample_scorer`. Scorers in a dict give up
-        their own.
-
-    standardize : bool, default=True
-        Whether to divide the columns by their standard deviations among the held-out rows. Scorers
-        in a dict give up their own choice.
+    n_samples, random_state, standardize
+        As for :func:`make_sample_scorer`. Scorers in a dict give up their own.
 
     Returns
     -------
@@ -379,7 +399,7 @@ def get_sample_scorer(scoring, *, random_state=0, standardize=True):
         judges = {name: _judge(name) for name in scoring}
     if not judges:
         raise ValueError("scoring is empty: give at least one name.")
-    return _SampleScorer(judges, random_state, standardize)
+    return _SampleScorer(judges, n_samples, random_state, standardize)
 
 
 def _judge(scorer):
