@@ -371,7 +371,7 @@ def get_sample_scorer(scoring, *, n_samples=None, random_state=0, standardize=Tr
     folds in the order of the rows, and held-out rows must be of the law of the others.
 
     The standard error of an adjusted share, over all k folds of n rows, is at least
-    ``0.5 * sqrt((k - 1) / n)``. Where only as many training rows as are held out take part, a copy
+    ``0.5 * sqrt((k - 1) / n)``, unless `n_samples` are drawn that are many more. Where only as many training rows as are held out take part, a copy
     has its original among them in one of ``k - 1`` cases: five folds show copying by these two
     scores much less than halves do, as those of ``ShuffleSplit(test_size=0.5)``.
 
@@ -380,14 +380,15 @@ def get_sample_scorer(scoring, *, n_samples=None, random_state=0, standardize=Tr
     Examples
     --------
     >>> from sklearn.datasets import load_iris
-    >>> from sklearn.model_selection import GridSearchCV, KFold
+    >>> from sklearn.model_selection import GridSearchCV, ShuffleSplit
     >>> from skflow import SDFlowSampler
     >>> from skflow.metrics import get_sample_scorer, most_faithful
     >>> X, _ = load_iris(return_X_y=True)
     >>> scoring = get_sample_scorer(["neg_energy_distance", "neg_closer_to_train_share"])
-    >>> cv, grid = KFold(shuffle=True, random_state=0), {"bandwidth": [0.1, 0.7]}
-    >>> sampler = SDFlowSampler(random_state=0)
-    >>> search = GridSearchCV(sampler, grid, scoring=scoring, refit=most_faithful, cv=cv).fit(X)
+    >>> halves = ShuffleSplit(5, test_size=0.5, random_state=0)
+    >>> sampler, grid = SDFlowSampler(random_state=0), {"bandwidth": [0.1, 0.7]}
+    >>> search = GridSearchCV(sampler, grid, scoring=scoring, refit=most_faithful, cv=halves)
+    >>> search = search.fit(X)
     >>> search.best_params_
     {'bandwidth': 0.7}
     """
