@@ -371,9 +371,10 @@ def get_sample_scorer(scoring, *, n_samples=None, random_state=0, standardize=Tr
     folds in the order of the rows, and held-out rows must be of the law of the others.
 
     The standard error of an adjusted share, over all k folds of n rows, is at least
-    ``0.5 * sqrt((k - 1) / n)``, unless `n_samples` are drawn that are many more. Where only as many training rows as are held out take part, a copy
-    has its original among them in one of ``k - 1`` cases: five folds show copying by these two
-    scores much less than halves do, as those of ``ShuffleSplit(test_size=0.5)``.
+    ``0.5 * sqrt((k - 1) / n)``, unless many more `n_samples` are drawn. Where only as many training
+    rows as are held out take part, a copy has its original among them in one of ``k - 1`` cases:
+    five folds show copying by these two scores much less than halves do, as those of
+    ``ShuffleSplit(test_size=0.5)``.
 
     See :func:`make_sample_scorer` for what an estimator may be.
 
