@@ -58,6 +58,7 @@ MEMORISATION = [
     "neg_closer_to_train_share",
     "neg_privacy_loss",
 ]
+NAMES = get_sample_scorer_names()
 PAIR = ["neg_energy_distance", "neg_closer_to_train_share"]
 ESTIMATORS = [
     SDFlowSampler(n_steps=20, n_particles=100, random_state=0),
@@ -90,18 +91,12 @@ def copier(halves):
 
 
 def test_every_metric_has_a_scorer():
-    assert get_sample_scorer_names() == sorted(
-        [*FIDELITY, *MEMORISATION, "fidelity_without_copying"]
-    )
-    covered = {name.removeprefix("neg_").removesuffix("_pvalue") for name in _names()}
+    assert NAMES == sorted([*FIDELITY, *MEMORISATION, "fidelity_without_copying"])
+    covered = {name.removeprefix("neg_").removesuffix("_pvalue") for name in NAMES}
     others = {"characteristic_function_threshold", "maximum_mean_discrepancy_test"}
     others |= {"nearest_neighbor_distances", "most_faithful", "make_sample_scorer"}
     others |= {"get_sample_scorer", "get_sample_scorer_names"}
     assert covered == set(metrics.__all__) - others
-
-
-def _names():
-    return get_sample_scorer_names()
 
 
 def test_scores_are_the_metrics_of_samples_training_rows_and_held_out_rows(halves, honest):
@@ -145,7 +140,7 @@ def test_several_scores_are_those_of_each_and_cost_one_sample(halves, honest):
             self.n_calls += 1
             return honest.sample(n_samples, random_state)
 
-    names, counter = [name for name in _names() if "classifier" not in name], Counter()
+    names, counter = [name for name in NAMES if "classifier" not in name], Counter()
     scores = get_sample_scorer(names)(counter, halves[1])
     assert counter.n_calls == 1
     assert scores == {name: get_sample_scorer(name)(honest, halves[1]) for name in names}
@@ -154,7 +149,7 @@ def test_several_scores_are_those_of_each_and_cost_one_sample(halves, honest):
     assert mixed["mine"] == mixed["theirs"] == scores["neg_energy_distance"]
 
 
-@pytest.mark.parametrize("name", _names())
+@pytest.mark.parametrize("name", NAMES)
 def test_greater_is_better(name, halves, honest, copier):
     train, heldout = halves
     elsewhere = SDFlowSampler(n_steps=1, random_state=0).fit(train, X_base=1.3 * train)
