@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING
 from skflow._version import __version__
 
 if TYPE_CHECKING:
-    from skflow import datasets, denoisers, metrics, optimizers, schedules, velocities
+    from skflow import (
+        datasets,
+        denoisers,
+        inspection,
+        metrics,
+        optimizers,
+        schedules,
+        velocities,
+    )
     from skflow._generator import SDFlowGenerator
     from skflow._samplers import DiffusionSampler, MMDFlowSampler, SDFlowSampler, SVGDSampler
 
@@ -18,6 +26,7 @@ __all__ = [
     "__version__",
     "datasets",
     "denoisers",
+    "inspection",
     "metrics",
     "optimizers",
     "schedules",

@@ -65,7 +65,10 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
         "step_size": [Interval(Real, 0, None, closed="neither"), callable],
         "n_steps": [Interval(Integral, 1, None, closed="left")],
         "noise_scale": [Interval(Real, 0, None, closed="left"), callable],
-        "base": [StrOptions({"normal"}), "array-like", HasMethods("sample"), HasMethods("rvs")],
+        "base": [
+            *(StrOptions({"normal", "mixture"}), "array-like"),
+            *(HasMethods("sample"), HasMethods("rvs")),
+        ],
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
         "covariance_type": [StrOptions({"spherical", "diag", "full"})],
         "velocity": [HasMethods(["fit", "__call__"]), None],
@@ -250,11 +253,12 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
         """Warn of rows where the flow was never at work: far from all rows that it began with."""
         outside = int((nearest(rows, start, 1)[1] > reach).sum())
         if outside:
+            which = " support(X) tells which." if hasattr(self, "support") else ""
             warnings.warn(
                 f"{outside} of {len(rows)} rows lie far outside the base distribution that "
                 f"{type(self).__name__} was fitted with; the flow knows nothing there and moves "
                 "them blindly. transform carries rows of the base: pass X_base to fit if they "
-                "are meant to be one.",
+                f"are meant to be one.{which}",
                 UserWarning,
                 stacklevel=stacklevel,
             )

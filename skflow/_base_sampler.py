@@ -11,11 +11,15 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 
 from skflow._base import BaseFlow, Progress
-from skflow._recording import RecordedFlow
+from skflow._guard import warn_of_copies, warn_of_pace
+from skflow._kernels import nearest
+from skflow._recording import RecordedFlow, stretch
 from skflow._sources import RowSource, reach_of
 from skflow.optimizers import OPTIMIZERS
 
 __all__ = ["BaseFlowSampler"]
+
+_NEAR = 1e-5  # bandwidths between rows, by which `sensitivity` measures
 
 
 def _can_be_inverted(sampler):
@@ -34,6 +38,11 @@ def _can_be_inverted(sampler):
             'optimizer="sgd".'
         )
     return True
+
+
+def _check_time(t):
+    if not (isinstance(t, Real) and 0 <= t <= 1):
+        raise ValueError(f"t must be a number in [0, 1], from base to target; got {t!r}.")
 
 
 class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
@@ -110,6 +119,15 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
             `covariance_type` is "full" and the covariance of X is singular.
         FloatingPointError
             If the flow diverges: the step size is too large for the bandwidth.
+
+        Warns
+        -----
+        ConvergenceWarning
+            When the particles are faster in the last step than a second sample of the target would
+            be: the flow has not arrived. Not if the velocity learns, or a callback stopped the fit.
+        UserWarning
+            When most particles are less than half as far from a row of X as its rows are from each
+            other, unless they started from given rows: they copy.
         """
         data = X, y, sample_weight
         X, weights, X_base = self._validate(X, X_base, sample_weight)
@@ -134,6 +152,7 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
                 "_flow": recorded,
                 "_reach": reach,
                 "_training_X": target.X,
+                "support_limit_": reach / recorded.cloud_at(0)[1],
             }
 
         progress = Progress(self, *data)
@@ -151,8 +170,12 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
                 f"Only {self.n_steps_} of {recorded.epoch} mini-batches of particles were moved. "
                 "Raise n_steps or batch_size.",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=3,
             )
+        elif self.n_steps_ == self.n_steps and isinstance(recorded, RecordedFlow):
+            warn_of_pace(recorded, self.history_[-1], stacklevel=3)
+        if not isinstance(source, RowSource):  # to end at its very rows may be what is wanted
+            warn_of_copies(recorded.particles, target.rows, stacklevel=3)
         return self
 
     def _record(self, target, start, source, bandwidth, rng, on_step):
@@ -188,7 +211,8 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         Warns
         -----
         UserWarning
-            When rows lie far outside the base distribution: the flow knows nothing there.
+            When rows lie far outside the base distribution: the flow knows nothing there. They
+            are those with a `support` of more than `support_limit_`.
         """
         # set_output wraps this method: one level more to the caller
         rows = self._check_base_distribution(X, stacklevel=4)
@@ -210,10 +234,33 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         ndarray of shape (n_samples, n_features)
             The rows at time t; a data frame after ``set_output``.
         """
-        if not (isinstance(t, Real) and 0 <= t <= 1):
-            raise ValueError(f"t must be a number in [0, 1], from base to target; got {t!r}.")
+        _check_time(t)
         rows = self._check_base_distribution(X)
         return self._wrap(self._space.from_flow(self._flow.carry(rows, t)), X)
+
+    def velocity_at(self, X, t):
+        """Velocity of the flow at any places, without noise.
+
+        It is what `transform` would move a row by that is there at time t, for a step size of 1.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Places, in units of the data. For :class:`DiffusionSampler` they are rows with the
+            noise that they carry.
+        t : float
+            Time in [0, 1], as in `interpolate`: the velocity is that of the step under way then.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            Velocities, in units of the data.
+        """
+        _check_time(t)
+        rows = self._to_flow(X)
+        velocity = self._flow.field_at(t)(rows)
+        moved = self._space.from_flow(velocity.astype(np.float64))
+        return (moved - self._space.mean_).astype(velocity.dtype, copy=False)
 
     def staged_transform(self, X):
         """Yield the rows as they move: after each step, up to `t_stop`.
@@ -232,6 +279,71 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         rows = self._check_base_distribution(X)
         for stage in self._flow.stages(rows, self.t_stop):
             yield self._wrap(self._space.from_flow(stage), X)
+
+    def support(self, X):
+        """Distance of rows to the base that the flow was recorded with.
+
+        The flow knows something of rows that are near its particles where they start: it was made
+        by them. A row with a support of more than `support_limit_` lies far outside, and
+        `transform` warns of it.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows, as for `transform`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Distance of each row to the nearest base particle, in bandwidths of the first step.
+        """
+        rows = self._to_flow(X)
+        start, sigma = self._flow.cloud_at(0)
+        return nearest(rows, start, 1)[1][:, 0] / sigma
+
+    def sensitivity(self, X, n_directions=8):
+        """How much `transform` stretches small differences near each row.
+
+        At 1 rows that differ a little end as far from each other as they began; at 1000 an error
+        of 0.001 becomes one of 1, and near 0 a neighbourhood ends in one place. Small bandwidths
+        with large steps make a flow chaotic, for some rows or for many: where these end then tells
+        nothing of how near they were at the start.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows of the base distribution.
+        n_directions : int, default=8
+            Number of directions in which differences are tried: orthogonal ones, drawn once and
+            for all. With as many as there are columns, or more, all are covered.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            The largest singular value of the derivative of `transform` at each row, in flow
+            space: with ``covariance_type="diag"``, in standard deviations of each column. With
+            fewer directions than columns it is a lower bound, low by a factor of about
+            ``sqrt(n_features / n_directions)`` if one direction is stretched and others are not.
+
+        Warns
+        -----
+        UserWarning
+            When rows lie far outside the base distribution.
+
+        Notes
+        -----
+        Costs as much as `transform` of ``1 + min(n_directions, n_features)`` times as many rows.
+        Differences are of 1e-5 bandwidths of the last step: what stretches them further than the
+        target is wide looks no worse. A velocity with a `tolerance` has to be exact to far less
+        than 1e-5.
+        """
+        if not (isinstance(n_directions, Integral) and n_directions >= 1):
+            raise ValueError(
+                f"n_directions must be an integer of at least 1, got {n_directions!r}."
+            )
+        rows = self._check_base_distribution(X).astype(np.float64)
+        step = _NEAR * self._flow.cloud_at(1)[1]
+        return stretch(lambda near: self._flow.carry(near, self.t_stop), rows, step, n_directions)
 
     @available_if(_can_be_inverted)
     def inverse_transform(self, X):

@@ -322,6 +322,17 @@ class RecordedDiffusion:
         Y = self.carry(self.start, stop, np.random.RandomState(self._seed))
         return Y, float(self.sigmas[n_steps])
 
+    def field_at(self, time):
+        """The way to E[x | z], at the noise level of the step that is under way at a time.
+
+        Returns
+        -------
+        callable
+            A function of rows in flow space, with the noise that they carry.
+        """
+        sigma = self.sigmas[max(split_time(time, self.times)[0], 1) - 1]
+        return lambda rows: _like(rows, self.target(rows, sigma) - rows)
+
 
 def _heun(denoise, z, sigma, next_sigma):
     """A step of ``dz / dsigma = (z - E[x | z]) / sigma`` by Heun's method, in log sigma."""

@@ -33,9 +33,10 @@ import numpy as np
 
 from skflow._fixed_point import solve
 from skflow._flow import PAIR, noised
+from skflow._kernels import Search, nearest
 from skflow._stand_in import stand_in
 
-__all__ = ["RecordedFlow", "split_time", "times_along_the_way"]
+__all__ = ["RecordedFlow", "split_time", "stretch", "times_along_the_way"]
 
 
 # One pair a step is hardly enough for the law of the particles in a short flow; four gain little.
@@ -160,10 +161,10 @@ class RecordedFlow:
 
     # --- one step -------------------------------------------------------------------------------
 
-    def _step(self, state, carried):
+    def _step(self, state, carried, search=nearest):
         """Deterministic step: the average over the pairs, and this step's share of the epoch."""
         flow, k = self.flow, state.step
-        z, own = carried.start, self._stand_in(state, carried.start)
+        z, own = carried.start, self._stand_in(state, carried.start, search)
         if self._is_noisy:
             noise = flow.rng(k, PAIR).standard_normal((_N_PAIRS, z.shape[1]))
             noise = flow.noises[k] * np.concatenate([noise, -noise])
@@ -176,7 +177,7 @@ class RecordedFlow:
             learned=carried.learned + (memory - carried.memory) / self.epoch,
         )
 
-    def _random_step(self, state, carried, rng):
+    def _random_step(self, state, carried, rng, search):
         """Step with noise for each row of its own, for the rows whose turn it is."""
         flow, k = self.flow, state.step
         if k % self.epoch == 0:
@@ -186,15 +187,15 @@ class RecordedFlow:
             return carried
         rows, memory = carried.start[turn], carried.memory[turn]
         z = noised(rows, flow.noises[k], rng)
-        velocity = flow.field(state)(z, own=self._stand_in(state, rows))
+        velocity = flow.field(state)(z, own=self._stand_in(state, rows, search))
         direction, new_memory = flow.optimizer.step(velocity, memory)
         moved, learned = carried.moved.copy(), carried.learned.copy()
         moved[turn] = flow.etas[k] * direction
         learned[turn] = new_memory - memory
         return carried._replace(moved=moved, learned=learned)
 
-    def _stand_in(self, state, rows):
-        return stand_in(rows, state.particles[self.flow.particle_rows(state)])
+    def _stand_in(self, state, rows, search=nearest):
+        return stand_in(rows, state.particles[self.flow.particle_rows(state)], search)
 
     def _init(self, rows):
         """Deterministically carried rows; the optimizer remembers each noise's copy."""
@@ -223,12 +224,14 @@ class RecordedFlow:
         carried = (
             self._init(rows) if rng is None else _carried(rows, self.flow.optimizer.init(rows))
         )
+        # With mini-batches, other rows and particles have their turn in each step.
+        search = Search() if self.epoch == 1 else nearest
         for state in self._states(0, n_steps):
             before = carried
             if rng is None:
-                carried = self._step(state, carried)
+                carried = self._step(state, carried, search)
             else:
-                carried = self._random_step(state, carried, rng)
+                carried = self._random_step(state, carried, rng, search)
             if state.step == n_steps - 1:
                 carried = _part_of_the_way(before, carried, last_share)
             yield carried.rows
@@ -316,6 +319,19 @@ class RecordedFlow:
         Y = before.particles + last_share * (after - before.particles)
         return Y.astype(after.dtype, copy=False), self.flow.sigmas[n_steps - 1]
 
+    def field_at(self, time):
+        """The velocity of carried rows in the step that is under way at a time, without noise.
+
+        Returns
+        -------
+        callable
+            A function of rows in flow space.
+        """
+        k = max(split_time(time, self.times)[0], 1) - 1
+        state = next(self._states(k, k + 1))
+        field = self.flow.field(state)
+        return lambda rows: field(rows, own=self._stand_in(state, rows))
+
 
 def split_time(stop, times):
     """Number of steps up to a time, and how much of the last of them to take."""
@@ -331,6 +347,35 @@ def split_time(stop, times):
 def _part_of_the_way(before, after, share):
     """Rows after a share of a step."""
     return after._replace(moved=before.moved + share * (after.moved - before.moved))
+
+
+def stretch(carry, rows, step, n_directions):
+    """How much a map stretches small differences near each row, along some fixed directions.
+
+    Parameters
+    ----------
+    carry : callable
+        The map, each row for itself.
+    rows : ndarray of shape (n_rows, n_features)
+        The rows, in float64.
+    step : float
+        The length of the differences.
+    n_directions : int
+        Number of directions, all of them if there are no more columns. They are orthogonal, and
+        the same for all rows and in every call.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,)
+        The largest singular value of the map's derivative, restricted to these directions.
+    """
+    n_rows, n_features = rows.shape
+    draws = np.random.RandomState(0).standard_normal((n_features, min(n_directions, n_features)))
+    directions = np.linalg.qr(draws)[0].T
+    near = rows + step * directions[:, None]
+    carried = carry(np.concatenate([rows, *near])).reshape(-1, n_rows, n_features)
+    derivative = (carried[1:] - carried[0]) / step
+    return np.linalg.norm(derivative.transpose(1, 0, 2), ord=2, axis=(1, 2))
 
 
 def times_along_the_way(distances):

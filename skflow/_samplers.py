@@ -31,7 +31,9 @@ class SDFlowSampler(BaseFlowSampler):
     - ``transform(X)`` carries rows of the base distribution onto the target, also rows that were
       not there at fit, and ``inverse_transform`` carries them back;
     - ``interpolate(X, t)`` and ``staged_transform(X)`` show the way there;
-    - ``score_samples(X)`` and ``score(X)`` are log-densities, made for choosing `bandwidth`.
+    - ``score_samples(X)`` and ``score(X)`` are log-densities, made for choosing `bandwidth`;
+    - ``support(X)`` tells how far rows are from the base, where the flow knows little, and
+      ``sensitivity(X)`` how much it stretches small differences between them.
 
     Parameters
     ----------
@@ -58,10 +60,12 @@ class SDFlowSampler(BaseFlowSampler):
         Standard deviation of the noise that is added to the particles at every step. A number is
         in bandwidths of the step: 1 as in the paper, 0 for none. A function ``noise_scale(t)`` of
         the time in [0, 1] is a noise level of its own, in units of `bandwidth`, as `schedule`.
-    base : {"normal"}, array-like or object with ``sample`` or ``rvs``, default="normal"
+    base : {"normal", "mixture"}, array-like or object with ``sample`` or ``rvs``, default="normal"
         Where the flow starts if `fit` gets no `X_base`: a Gaussian with the mean and covariance
-        of the target; given rows; or anything that can be sampled, such as a scipy distribution
-        or ``GaussianMixture(5)``, in units of the data. An estimator is cloned and fitted on the
+        of the target ("normal"); the Gaussian mixture of up to eight components that describes
+        it best by the BIC ("mixture"), which takes a second or two and is nearer to the target;
+        given rows; or anything that can be sampled, such as a scipy distribution or
+        ``KernelDensity()``, in units of the data. An estimator is cloned and fitted on the
         target first; wrap it in ``sklearn.frozen.FrozenEstimator`` to use it as it is.
     n_particles : int, default=1000
         Number of particles. With given base rows, each of them is a particle.
@@ -96,6 +100,9 @@ class SDFlowSampler(BaseFlowSampler):
         Number of steps taken: `n_steps`, unless a callback stopped the fit.
     history_ : ndarray of shape (n_steps_,)
         Mean squared velocity of the particles at each step, in flow space.
+    support_limit_ : float
+        The largest `support` of a row that does not lie far outside the base: twice the largest
+        distance of a base particle to its nearest neighbour, in bandwidths of the first step.
     n_features_in_ : int
         Number of columns.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -103,6 +110,7 @@ class SDFlowSampler(BaseFlowSampler):
 
     See Also
     --------
+    skflow.inspection : Pictures of a flow and of what it makes.
     sklearn.neighbors.KernelDensity : Samples by adding noise to the rows.
     sklearn.mixture.GaussianMixture : A parametric alternative, and a good `base`.
 
@@ -197,10 +205,12 @@ class MMDFlowSampler(BaseFlowSampler):
         Standard deviation of the noise that is added to the particles at every step. A number is
         in bandwidths of the step: 0 for none. A function ``noise_scale(t)`` of
         the time in [0, 1] is a noise level of its own, in units of `bandwidth`, as `schedule`.
-    base : {"normal"}, array-like or object with ``sample`` or ``rvs``, default="normal"
+    base : {"normal", "mixture"}, array-like or object with ``sample`` or ``rvs``, default="normal"
         Where the flow starts if `fit` gets no `X_base`: a Gaussian with the mean and covariance
-        of the target; given rows; or anything that can be sampled, such as a scipy distribution
-        or ``GaussianMixture(5)``, in units of the data. An estimator is cloned and fitted on the
+        of the target ("normal"); the Gaussian mixture of up to eight components that describes
+        it best by the BIC ("mixture"), which takes a second or two and is nearer to the target;
+        given rows; or anything that can be sampled, such as a scipy distribution or
+        ``KernelDensity()``, in units of the data. An estimator is cloned and fitted on the
         target first; wrap it in ``sklearn.frozen.FrozenEstimator`` to use it as it is.
     n_particles : int, default=1000
         Number of particles. With given base rows, each of them is a particle.
@@ -235,6 +245,9 @@ class MMDFlowSampler(BaseFlowSampler):
         Number of steps taken: `n_steps`, unless a callback stopped the fit.
     history_ : ndarray of shape (n_steps_,)
         Mean squared velocity of the particles at each step, in flow space.
+    support_limit_ : float
+        The largest `support` of a row that does not lie far outside the base: twice the largest
+        distance of a base particle to its nearest neighbour, in bandwidths of the first step.
     n_features_in_ : int
         Number of columns.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -347,10 +360,12 @@ class SVGDSampler(BaseFlowSampler):
         Standard deviation of the noise that is added to the particles at every step. A number is
         in bandwidths of the step: 0 for none. A function ``noise_scale(t)`` of
         the time in [0, 1] is a noise level of its own, in units of `bandwidth`, as `schedule`.
-    base : {"normal"}, array-like or object with ``sample`` or ``rvs``, default="normal"
+    base : {"normal", "mixture"}, array-like or object with ``sample`` or ``rvs``, default="normal"
         Where the flow starts if `fit` gets no `X_base`: a Gaussian with the mean and covariance
-        of the target; given rows; or anything that can be sampled, such as a scipy distribution
-        or ``GaussianMixture(5)``, in units of the data. An estimator is cloned and fitted on the
+        of the target ("normal"); the Gaussian mixture of up to eight components that describes
+        it best by the BIC ("mixture"), which takes a second or two and is nearer to the target;
+        given rows; or anything that can be sampled, such as a scipy distribution or
+        ``KernelDensity()``, in units of the data. An estimator is cloned and fitted on the
         target first; wrap it in ``sklearn.frozen.FrozenEstimator`` to use it as it is.
     n_particles : int, default=1000
         Number of particles. With given base rows, each of them is a particle.
@@ -385,6 +400,9 @@ class SVGDSampler(BaseFlowSampler):
         Number of steps taken: `n_steps`, unless a callback stopped the fit.
     history_ : ndarray of shape (n_steps_,)
         Mean squared velocity of the particles at each step, in flow space.
+    support_limit_ : float
+        The largest `support` of a row that does not lie far outside the base: twice the largest
+        distance of a base particle to its nearest neighbour, in bandwidths of the first step.
     n_features_in_ : int
         Number of columns.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -486,10 +504,12 @@ class DiffusionSampler(BaseFlowSampler):
         by `bandwidth`. Names run from 30 down to 1; see :mod:`skflow.schedules` for others.
     n_steps : int, default=100
         Number of steps.
-    base : {"normal"}, array-like or object with ``sample`` or ``rvs``, default="normal"
+    base : {"normal", "mixture"}, array-like or object with ``sample`` or ``rvs``, default="normal"
         Where the flow starts if `fit` gets no `X_base`: a Gaussian with the mean and covariance
-        of the target; given rows; or anything that can be sampled, such as a scipy distribution
-        or ``GaussianMixture(5)``, in units of the data. An estimator is cloned and fitted on the
+        of the target ("normal"); the Gaussian mixture of up to eight components that describes
+        it best by the BIC ("mixture"), which takes a second or two and is nearer to the target;
+        given rows; or anything that can be sampled, such as a scipy distribution or
+        ``KernelDensity()``, in units of the data. An estimator is cloned and fitted on the
         target first; wrap it in ``sklearn.frozen.FrozenEstimator`` to use it as it is.
     n_particles : int, default=1000
         Number of particles. With given base rows, each of them is a particle.
@@ -522,6 +542,9 @@ class DiffusionSampler(BaseFlowSampler):
         Number of steps taken: `n_steps`, unless a callback stopped the fit.
     history_ : ndarray of shape (n_steps_,)
         Mean squared velocity of the particles at each step, in flow space.
+    support_limit_ : float
+        The largest `support` of a row that does not lie far outside the base: twice the largest
+        distance of a base particle to its nearest neighbour, in bandwidths of the first step.
     n_features_in_ : int
         Number of columns.
     feature_names_in_ : ndarray of shape (n_features_in_,)

@@ -1,10 +1,12 @@
 """Where a flow starts: base rows for fitting, and fresh draws for sampling."""
 
 import inspect
-from copy import deepcopy
+import warnings
+from copy import copy, deepcopy
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_array
 from sklearn.utils.validation import has_fit_parameter
@@ -14,6 +16,7 @@ from skflow._space import symmetric_root, weighted_moments
 
 __all__ = [
     "LatentSource",
+    "MixtureSource",
     "NormalSource",
     "RowSource",
     "check_base_rows",
@@ -32,6 +35,52 @@ class NormalSource:
     def draw(self, n_samples, rng):
         """Fresh rows in flow space."""
         return self.mean_ + rng.standard_normal((n_samples, len(self.mean_))) @ self.root_
+
+
+class MixtureSource:
+    """A Gaussian mixture like the target, drawn in flow space.
+
+    The number of components and the kind of covariance are those of the smallest BIC. Of a large
+    target some rows are taken, of a weighted one rows drawn by weight.
+    """
+
+    n_components = 1, 2, 3, 4, 5, 6, 8
+    most_rows = 2000
+
+    def __init__(self, flow_X, weights, rng):
+        rows = self._rows(flow_X, weights, rng).astype(np.float64)
+        self.mean_, self.scale_ = rows.mean(axis=0), rows.std(axis=0)
+        self.scale_[self.scale_ == 0] = 1.0
+        rows = (rows - self.mean_) / self.scale_
+        self.mixture_ = self._best_mixture(rows, rng.randint(np.iinfo(np.int32).max))
+
+    def _best_mixture(self, rows, seed):
+        from sklearn.mixture import GaussianMixture  # loads all of sklearn.cluster
+
+        most = max(1, len(np.unique(rows, axis=0)) // 2)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # a start need not be perfect
+            candidates = [
+                GaussianMixture(k, covariance_type=kind, reg_covar=1e-3, random_state=seed).fit(
+                    rows
+                )
+                for k in self.n_components
+                for kind in ("full", "diag")
+                if k <= most
+            ]
+        return min(candidates, key=lambda mixture: mixture.bic(rows))
+
+    def _rows(self, flow_X, weights, rng):
+        n_rows = min(len(flow_X), self.most_rows)
+        if weights is not None:
+            return flow_X[rng.choice(len(flow_X), size=n_rows, p=weights / np.sum(weights))]
+        return flow_X[rng.permutation(len(flow_X))[:n_rows]]
+
+    def draw(self, n_samples, rng):
+        """Fresh rows in flow space."""
+        mixture = copy(self.mixture_).set_params(random_state=rng.randint(np.iinfo(np.int32).max))
+        rows, _ = mixture.sample(n_samples)  # grouped by component
+        return self.mean_ + self.scale_ * rows[rng.permutation(n_samples)]
 
 
 class LatentSource:
@@ -125,7 +174,7 @@ def make_source(base, space, X, flow_X, weights, rng):
 
     Parameters
     ----------
-    base : {"normal"}, array-like, or object with ``sample`` or ``rvs``
+    base : {"normal", "mixture"}, array-like, or object with ``sample`` or ``rvs``
         An estimator among the objects is cloned and fitted on the target first, as scikit-learn's
         meta-estimators do; wrap it in ``FrozenEstimator`` to use it as it is.
     space : FlowSpace
@@ -139,6 +188,8 @@ def make_source(base, space, X, flow_X, weights, rng):
     """
     if isinstance(base, str) and base == "normal":
         return NormalSource(flow_X, weights)
+    if isinstance(base, str) and base == "mixture":
+        return MixtureSource(flow_X, weights, rng)
     if isinstance(base, type):
         raise ValueError(f"base is the class {base.__name__}: pass an instance of it.")
     if (hasattr(base, "sample") and not hasattr(base, "columns")) or hasattr(base, "rvs"):

@@ -33,7 +33,7 @@ class StandIn(NamedTuple):
         return StandIn(*(np.concatenate([part] * times) for part in self))
 
 
-def stand_in(rows, Y):
+def stand_in(rows, Y, search=nearest):
     """Let rows take the place of the particles nearest to them.
 
     A row at the place of a particle replaces just that one. Between particles the shares blend
@@ -46,6 +46,8 @@ def stand_in(rows, Y):
         The rows.
     Y : ndarray of shape (n_particles, n_features)
         The particles.
+    search : callable, default=nearest
+        Finds the particles; a :class:`~skflow._kernels.Search` for rows on their way.
 
     Returns
     -------
@@ -61,7 +63,7 @@ def stand_in(rows, Y):
            [0.5 , 0.5 , 0.01]])
     """
     n_found = min(_NEIGHBORS + 1, len(Y))
-    neighbors, distances = nearest(rows, Y, n_found)
+    neighbors, distances = search(rows, Y, n_found)
     reach = np.inf
     if n_found > _NEIGHBORS:
         reach = distances[:, -1:]

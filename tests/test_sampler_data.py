@@ -250,6 +250,7 @@ class Replaying(BaseEstimator):
 COVARIANCE = np.cov(WINE.T)
 BASES = {
     "normal": "normal",
+    "mixture": "mixture",
     "array": WINE[::2],
     "list": WINE[::2].tolist(),
     "pandas": FRAME[::2],

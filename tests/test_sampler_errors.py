@@ -107,7 +107,11 @@ BAD_PARAMS = [
     ("covariance_type", "tied", "among.*'spherical'"),
     ("velocity", "mmd", "implementing 'fit' and '__call__'"),
     ("random_state", "seed", "an int in the range"),
-    ("base", "uniform", "among {'normal'}, an array-like, an object implementing 'sample'"),
+    (
+        "base",
+        "uniform",
+        "among {'(normal|mixture)', '(normal|mixture)'}, an array-like, an object",
+    ),
     ("base", PLAIN, "base has 3 features, but X has 13.*Pass the same columns"),
     ("base", changed(WINE, np.nan), "base contains NaN"),
     ("base", FRAME[FRAME.columns[::-1]], "same order"),
@@ -221,6 +225,9 @@ METHODS = {
     "inverse_transform": lambda flow, X: flow.inverse_transform(X),
     "staged_transform": lambda flow, X: next(flow.staged_transform(X)),
     "interpolate": lambda flow, X: flow.interpolate(X, 0.5),
+    "velocity_at": lambda flow, X: flow.velocity_at(X, 0.5),
+    "support": lambda flow, X: flow.support(X),
+    "sensitivity": lambda flow, X: flow.sensitivity(X),
     "score_samples": lambda flow, X: flow.score_samples(X),
     "score": lambda flow, X: flow.score(X),
 }
@@ -279,7 +286,7 @@ def test_inverse_transform_needs_an_optimizer_without_memory():
 # --- what is said along the way ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", ["transform", "interpolate", "staged_transform"])
+@pytest.mark.parametrize("method", ["transform", "interpolate", "staged_transform", "sensitivity"])
 def test_rows_outside_the_base_warn_and_others_do_not(method):
     flow = sampler().fit(WINE, X_base=WINE)
     far = WINE.copy()

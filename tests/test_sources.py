@@ -11,7 +11,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import KernelDensity
 
-from skflow._sources import NormalSource, RowSource, SamplerSource, make_source
+from skflow._sources import MixtureSource, NormalSource, RowSource, SamplerSource, make_source
 from skflow._space import FlowSpace
 
 
@@ -79,6 +79,47 @@ def test_normal_draws_stay_where_the_target_is():
     source, space = source_of("normal", few, covariance_type="spherical")
     rows = space.from_flow(draw(source, 500)) - few.mean(axis=0)
     assert np.linalg.matrix_rank(rows, tol=1e-6 * np.abs(rows).max()) == 1
+
+
+# --- the best mixture -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("covariance_type", ["spherical", "diag", "full"])
+def test_the_mixture_has_the_components_of_the_target(covariance_type):
+    """Also in columns of very different scale."""
+    rng = np.random.default_rng(0)
+    centers = np.array([[0, 0], [8, 0], [0, 8]])
+    X = (centers[rng.integers(3, size=600)] + rng.standard_normal((600, 2))) * [1e-3, 1e3] + 5
+    source, space = source_of("mixture", X, covariance_type=covariance_type)
+    assert isinstance(source, MixtureSource)
+    assert source.mixture_.n_components == 3
+    rows = (space.from_flow(draw(source, 3000)) - 5) / [1e-3, 1e3]
+    distances = np.linalg.norm(rows[:, None] - centers, axis=2)
+    shares = np.bincount(distances.argmin(axis=1)) / len(rows)
+    assert_allclose(shares, 1 / 3, atol=0.06)
+    assert np.mean(distances.min(axis=1) < 4) > 0.99
+    # shuffled: components do not come one after the other
+    nearest = distances.argmin(axis=1)
+    assert np.mean(nearest[1:] == nearest[:-1]) < 0.5
+
+
+def test_the_mixture_heeds_weights_and_the_seed():
+    rng = np.random.default_rng(0)
+    X = np.concatenate([rng.standard_normal((300, 1)), rng.standard_normal((300, 1)) + 20])
+    weights = np.repeat([1.0, 3.0], 300)
+    source, space = source_of("mixture", X, weights)
+    first, second = (draw(source, 2000, seed) for seed in (0, 1))
+    assert abs(np.mean(space.from_flow(first) > 10) - 0.75) < 0.05
+    assert_array_equal(first, draw(source, 2000, 0))
+    assert not np.allclose(first, second)
+
+
+@pytest.mark.parametrize("rows", [[[0.0], [1.0]], [[0.0, 3.0], [1.0, 3.0], [1.0, 3.0], [2.0, 3.0]]])
+def test_a_mixture_of_very_few_rows(rows):
+    source, _ = source_of("mixture", np.array(rows), covariance_type="spherical")
+    drawn = draw(source, 50)
+    assert np.isfinite(drawn).all()
+    assert np.abs(drawn).max() < 10
 
 
 # --- given rows -----------------------------------------------------------------------------------

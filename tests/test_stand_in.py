@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skflow._kernels import nearest
+from skflow._kernels import Search, nearest
 from skflow._stand_in import stand_in
 
 
@@ -48,6 +48,23 @@ def test_nearest_is_exact_far_from_the_origin():
     neighbors, distances = nearest(points, points, 1)
     assert_array_equal(neighbors[:, 0], np.arange(50))
     assert_array_equal(distances, 0)
+
+
+@pytest.mark.parametrize("n_features", [1, 2, 12])
+def test_a_search_finds_the_same_wherever_it_begins(n_features):
+    """Also after leaps, among duplicates, and when there are other rows or points."""
+    rng = np.random.default_rng(0)
+    search = Search()
+    rows, points = draw(60, 300, n_features)
+    points[150:200] = points[:50]
+    rows[:20] = points[:20]
+    for leap in [0.0, 0.01, 10.0, 0.0, 1e100]:
+        rows, points = (A + leap * rng.normal(size=A.shape) for A in (rows, points))
+        for found, expected in zip(search(rows, points, 9), nearest(rows, points, 9), strict=True):
+            assert_array_equal(found, expected)
+    for some_rows, some_points in [(rows[:7], points), (rows[:7], points[:20]), (rows[:7], points)]:
+        found, _ = search(some_rows, some_points, 9)
+        assert_array_equal(found, nearest(some_rows, some_points, 9)[0])
 
 
 @pytest.mark.parametrize("n_points", [1, 2, 8, 9, 10, 200])

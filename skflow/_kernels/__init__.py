@@ -37,12 +37,13 @@ those that are exact up to rounding.
 """
 
 from skflow._kernels.mean import KernelState, exchange, finalize, kernel_mean, merge, partial
-from skflow._kernels.neighbors import nearest
+from skflow._kernels.neighbors import Search, nearest
 from skflow._kernels.points import Points
 
 __all__ = [
     "KernelState",
     "Points",
+    "Search",
     "exchange",
     "finalize",
     "kernel_mean",

@@ -9,7 +9,17 @@ import math
 import numba
 import numpy as np
 
-from skflow._kernels.loops import FUSED_GROUP, GROUP, PANEL, average, fuse, highest, weigh
+from skflow._kernels.loops import (
+    FUSED_GROUP,
+    GROUP,
+    PANEL,
+    average,
+    fuse,
+    highest,
+    settle,
+    settle_lanes,
+    weigh,
+)
 
 # Sums of as many points are made in the precision of the data, and those added up in float64.
 _SUBTOTAL = 1024
@@ -94,14 +104,15 @@ def _pack(rows, origin, shifts, per_unit, queries, packed_shifts):
 
 
 @njit()
-def _finish(all_sums, value_center, sums, means):
+def _finish(totals, value_center, sums, means):
     """Sums and means of queries from what has been added up for them, group by group."""
-    size = all_sums.shape[1]
+    kernel_totals, value_totals = totals
+    size = kernel_totals.shape[1]
     for i in range(sums.shape[0]):
-        added = all_sums[i // size, i % size]
-        sums[i] = added[0]
+        g, q = divmod(i, size)
+        sums[i] = kernel_totals[g, q]
         for k in range(means.shape[1]):
-            means[i, k] = value_center[k] + added[1 + k] / added[0]
+            means[i, k] = value_center[k] + value_totals[g, q, k] / sums[i]
 
 
 @njit()
@@ -126,31 +137,27 @@ def stream(rows, shifts, units, layout, biases, groups_a_block, value_center, su
     kernels = np.empty((GROUP, width), dtype)
     queries = np.empty((groups_a_block, n_dims, GROUP), dtype)
     logit_shifts = np.empty((groups_a_block, GROUP), dtype)
-    kernel_sums = np.empty((groups_a_block, GROUP, lanes), dtype)
-    totals = np.empty((groups_a_block, GROUP, n_values), dtype)
-    all_sums = np.empty((groups_a_block, GROUP, 1 + n_values))
+    kernel_sums = np.zeros((groups_a_block, GROUP, lanes), dtype)
+    value_sums = np.zeros((groups_a_block, GROUP, n_values), dtype)
+    kernel_totals = np.empty((groups_a_block, GROUP))
+    value_totals = np.empty((groups_a_block, GROUP, n_values))
     for first in range(0, rows.shape[0], groups_a_block * GROUP):
         last = min(rows.shape[0], first + groups_a_block * GROUP)
         n_groups = (last - first + GROUP - 1) // GROUP
         _pack(rows[first:last], origin, shifts[first:last], per_unit, queries, logit_shifts)
-        all_sums[:] = 0
-        kernel_sums[:] = 0
-        totals[:] = 0
+        kernel_totals[:] = 0
+        value_totals[:] = 0
         for panel in range(n_panels):
             for g in range(n_groups):
                 z, shift = queries[g], logit_shifts[g]
                 weigh((z, shift, panels, biases, panel, n_dims, kernels, kernel_sums[g], *scale))
-                average((kernels, values, panel, n_values // lanes, totals[g]))
+                average((kernels, values, panel, n_values // lanes, value_sums[g]))
             if (panel + 1) % step == 0 or panel + 1 == n_panels:
-                for g in range(n_groups):
-                    for q in range(GROUP):
-                        for lane in range(lanes):
-                            all_sums[g, q, 0] += kernel_sums[g, q, lane]
-                        for k in range(n_values):
-                            all_sums[g, q, 1 + k] += totals[g, q, k]
-                kernel_sums[:] = 0
-                totals[:] = 0
-        _finish(all_sums, value_center, sums[first:last], means[first:last])
+                n = n_groups * GROUP
+                settle_lanes((kernel_sums, kernel_totals, n))
+                settle((value_sums, value_totals, n * n_values // lanes))
+        totals = kernel_totals, value_totals
+        _finish(totals, value_center, sums[first:last], means[first:last])
 
 
 @njit()
@@ -168,22 +175,19 @@ def stream_fused(rows, shifts, units, layout, biases, known, value_center, sums,
     step = _SUBTOTAL // lanes
     queries = np.empty((1, n_dims, FUSED_GROUP), points.dtype)
     logit_shifts = np.empty((1, FUSED_GROUP), points.dtype)
-    parts = np.empty((FUSED_GROUP, n_sums, lanes), points.dtype)
-    all_sums = np.empty((1, FUSED_GROUP, n_sums))
+    parts = np.zeros((FUSED_GROUP, n_sums, lanes), points.dtype)
+    totals = np.empty((1, FUSED_GROUP, n_sums))
     for first in range(0, rows.shape[0], FUSED_GROUP):
         last = min(rows.shape[0], first + FUSED_GROUP)
         _pack(rows[first:last], origin, shifts[first:last], per_unit, queries, logit_shifts)
-        all_sums[:] = 0
+        totals[:] = 0
         for start in range(0, n_panels, step):
             stop = min(n_panels, start + step)
-            parts[:] = 0
             z, shift = queries[0], logit_shifts[0]
             fuse((z, shift, points, biases, values, start, stop, d, v, parts, *scale))
-            for q in range(FUSED_GROUP):
-                for k in range(n_sums):
-                    for lane in range(lanes):
-                        all_sums[0, q, k] += parts[q, k, lane]
-        _finish(all_sums, value_center, sums[first:last], means[first:last])
+            settle_lanes((parts, totals, FUSED_GROUP * n_sums))
+        both = totals[:, :, 0], totals[:, :, 1:]
+        _finish(both, value_center, sums[first:last], means[first:last])
 
 
 @njit()

@@ -7,7 +7,8 @@ The arrays that these loops work on are laid out for them by
 - points come in panels: PANEL vectors of points, a row of the panel for each dimension;
 - values come in rows, padded to whole vectors.
 
-Everything is C-contiguous and of one dtype. See :func:`weigh`, :func:`average` and :func:`fuse`.
+Everything is C-contiguous and, but for totals in float64, of one dtype. See :func:`weigh`,
+:func:`average` and :func:`fuse`.
 """
 
 from numba import types
@@ -122,15 +123,20 @@ def weigh(code, signature):
     """
     queries, shifts, panels, biases, panel, n_dims, kernels, sums, *scale = code.arguments
     b = code.builder
-    logits = code.logits(queries, shifts, panels, biases, panel, n_dims, scale)
-    for q in range(GROUP):
-        total = None
+    width = PANEL * code.lanes
+    for q, row in enumerate(code.logits(queries, shifts, panels, biases, panel, n_dims, scale)):
+        for p, logit in enumerate(row):
+            code.store(logit, kernels, code.number(q * width + p * code.lanes))
+    # Queries one by one: unrolled, so many exponentials take a second to compile.
+    with code.loop(code.number(0), code.number(GROUP)) as q:
+        place = code.times(q.index, code.lanes)
+        total = code.load(sums, place)
         for p in range(PANEL):
-            kernel = code.exp2(logits[q][p])
-            code.store(kernel, kernels, code.number((q * PANEL + p) * code.lanes))
-            total = kernel if total is None else b.fadd(total, kernel)
-        place = code.number(q * code.lanes)
-        code.store(b.fadd(code.load(sums, place), total), sums, place)
+            at = code.plus(code.times(q.index, width), p * code.lanes)
+            kernel = code.exp2(code.load(kernels, at))
+            code.store(kernel, kernels, at)
+            total = b.fadd(total, kernel)
+        code.store(total, sums, place)
 
 
 @_loop
@@ -170,6 +176,40 @@ def average(code, signature):
     for count in range(1, PANEL):
         with b.if_then(b.icmp_unsigned("==", b.sub(width, done), code.number(count))):
             strip(done, count)
+
+
+@_loop
+def settle(code, signature):
+    """Add numbers to others in float64, one by one, and set them to zero.
+
+    (numbers (n,), totals (n,), n in vectors). Left to the compiler, this takes longer to compile
+    than all other loops together: it makes a version of it for arrays that overlap.
+    """
+    numbers, totals, n = code.arguments
+    with code.loop(code.number(0), n) as i:
+        place = code.times(i.index, code.lanes)
+        vector = code.doubles(code.load(numbers, place))
+        code.store(code.builder.fadd(code.load_doubles(totals, place), vector), totals, place)
+        code.store(code.constant(0.0), numbers, place)
+
+
+@_loop
+def settle_lanes(code, signature):
+    """Add the lanes of vectors to a number in float64 each, and set them to zero.
+
+    (vectors (n, lanes), totals (n,), n)
+    """
+    vectors, totals, n = code.arguments
+    b = code.builder
+    with code.loop(code.number(0), n) as i:
+        place = code.times(i.index, code.lanes)
+        vector = code.doubles(code.load(vectors, place))
+        at = b.gep(totals, [i.index])
+        total = b.load(at)
+        for lane in range(code.lanes):
+            total = b.fadd(total, b.extract_element(vector, code.number(lane)))
+        b.store(total, at)
+        code.store(code.constant(0.0), vectors, place)
 
 
 @_loop

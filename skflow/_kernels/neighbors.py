@@ -9,6 +9,52 @@ from skflow._kernels.tiles import scan_for_nearest
 _TILE = 96  # points; whole panels for every register file
 
 
+class Search:
+    """Nearest points of rows, again and again, where rows and points move little in between.
+
+    A call is given the points that were nearest in the last one, which are hardly ever far away:
+    whatever is farther need not be looked at. It changes no result.
+    """
+
+    def __init__(self):
+        self._last = None
+
+    def __call__(self, rows, points, n_neighbors):
+        """See :func:`nearest`."""
+        rows = np.ascontiguousarray(rows, dtype=np.float64)
+        points = np.ascontiguousarray(points, dtype=np.float64)
+        shape = len(rows), n_neighbors
+        guessed = self._last is not None and self._last[0].shape == shape
+        guessed = guessed and self._last[1] == len(points)
+        neighbors = self._last[0].copy() if guessed else np.zeros(shape, dtype=np.intp)
+        squared = np.empty(shape)
+        tiles = _lay_out(points)
+
+        def scan(start, stop):
+            part = slice(start, stop)
+            scan_for_nearest(rows[part], points, tiles, guessed, neighbors[part], squared[part])
+
+        run_in_threads(scan, len(rows), n_threads(8 * len(rows) * points.size))
+        self._last = neighbors, len(points)
+        return neighbors, np.sqrt(squared)
+
+
+def _lay_out(points):
+    """Points by column in tiles, their lowest and highest coordinates, and their numbers."""
+    order = sorted_into_tiles(points, _TILE)
+    n_tiles = -(-len(points) // _TILE)
+    tiles = np.full((n_tiles * _TILE, points.shape[1]), np.inf)
+    tiles[: len(points)] = points[order]
+    numbers = np.zeros(n_tiles * _TILE, dtype=np.intp)
+    numbers[: len(points)] = order
+    starts = np.arange(0, len(points), _TILE)
+    lower, upper = (
+        np.ascontiguousarray(f.reduceat(points[order], starts).T) for f in (np.minimum, np.maximum)
+    )
+    tiles = np.ascontiguousarray(tiles.reshape(n_tiles, _TILE, -1).transpose(0, 2, 1))
+    return tiles, (lower, upper), numbers.reshape(n_tiles, _TILE)
+
+
 def nearest(rows, points, n_neighbors):
     """Nearest points of each row: indices and distances, nearest first, by direct differences.
 
@@ -29,26 +75,4 @@ def nearest(rows, points, n_neighbors):
     neighbors : ndarray of int of shape (n_rows, n_neighbors)
     distances : ndarray of float64 of shape (n_rows, n_neighbors)
     """
-    rows = np.ascontiguousarray(rows, dtype=np.float64)
-    points = np.ascontiguousarray(points, dtype=np.float64)
-    order = sorted_into_tiles(points, _TILE)
-    n_tiles = -(-len(points) // _TILE)
-    tiles = np.full((n_tiles * _TILE, points.shape[1]), np.inf)
-    tiles[: len(points)] = points[order]
-    numbers = np.zeros(n_tiles * _TILE, dtype=np.intp)
-    numbers[: len(points)] = order
-    starts = np.arange(0, len(points), _TILE)
-    boxes = tuple(
-        np.ascontiguousarray(f.reduceat(points[order], starts).T) for f in (np.minimum, np.maximum)
-    )
-    tiles = np.ascontiguousarray(tiles.reshape(n_tiles, _TILE, -1).transpose(0, 2, 1))
-    numbers = numbers.reshape(n_tiles, _TILE)
-    neighbors = np.zeros((len(rows), n_neighbors), dtype=np.intp)
-    squared = np.empty((len(rows), n_neighbors))
-
-    def scan(start, stop):
-        part = slice(start, stop)
-        scan_for_nearest(rows[part], tiles, boxes, numbers, neighbors[part], squared[part])
-
-    run_in_threads(scan, len(rows), n_threads(8 * len(rows) * points.size))
-    return neighbors, np.sqrt(squared)
+    return Search()(rows, points, n_neighbors)

@@ -5,7 +5,16 @@ import math
 import numpy as np
 
 from skflow._kernels.compiled import _finish, _pack, njit
-from skflow._kernels.loops import GROUP, PANEL, average, differ, highest, weigh
+from skflow._kernels.loops import (
+    GROUP,
+    PANEL,
+    average,
+    differ,
+    highest,
+    settle,
+    settle_lanes,
+    weigh,
+)
 from skflow._kernels.vectors import lanes
 
 _LANES = lanes(np.float64)
@@ -188,8 +197,9 @@ def stream_tiles(offsets, own, slack, per_unit, cut, tiles, value_center, result
     packed = np.empty((1, n_dims, GROUP), dtype), np.empty((1, GROUP), dtype)
     kernels = np.empty((GROUP, width), dtype)
     lane_sums = np.empty((GROUP, n_lanes), dtype)
-    totals = np.empty((GROUP, n_values), dtype)
-    all_sums = np.empty((1, GROUP, 1 + n_values))
+    value_sums = np.empty((GROUP, n_values), dtype)
+    kernel_totals, value_totals = np.empty((1, GROUP)), np.empty((1, GROUP, n_values))
+    totals = kernel_totals, value_totals
     thresholds = np.empty(GROUP)
     no_shifts, origin = np.zeros(GROUP), np.zeros(n_dims)
     candidates = np.empty(n_tiles, np.intp)
@@ -207,44 +217,60 @@ def stream_tiles(offsets, own, slack, per_unit, cut, tiles, value_center, result
             top[q] = math.ceil(top[q])
         _pack(group[0], origin, top, per_unit, *packed)
         z, shift = packed[0][0], packed[1][0]
-        all_sums[:] = 0
+        kernel_totals[:] = 0
+        value_totals[:] = 0
         for c in range(n_candidates):
             if not _any_above(bounds[c], thresholds[:n]):
                 continue
             lane_sums[:] = 0
-            totals[:] = 0
+            value_sums[:] = 0
             for panel in range(candidates[c] * size, (candidates[c] + 1) * size):
                 weigh((z, shift, panels, biases, panel, n_dims, kernels, lane_sums))
-                average((kernels, values, panel, n_values // n_lanes, totals))
+                average((kernels, values, panel, n_values // n_lanes, value_sums))
             for q in range(n):
                 if bounds[c, q] > thresholds[q]:
-                    for lane in range(n_lanes):
-                        all_sums[0, q, 0] += lane_sums[q, lane]
-                    for k in range(n_values):
-                        all_sums[0, q, 1 + k] += totals[q, k]
-        _finish(all_sums, value_center, sums[first:last], means[first:last])
+                    settle_lanes((lane_sums[q], kernel_totals[0, q:], 1))
+                    settle((value_sums[q], value_totals[0, q], n_values // n_lanes))
+        _finish(totals, value_center, sums[first:last], means[first:last])
 
 
 @njit()
-def scan_for_nearest(rows, tiles, boxes, numbers, neighbors, squared):
+def scan_for_nearest(rows, points, tiles, guessed, neighbors, squared):
     """For each row the nearest points, nearest first, and their squared distances.
 
-    rows: (n, d). tiles: (n_tiles, d, size), points by column, padded with infinity, in whole
-    panels. boxes: lowest and highest coordinates (d, n_tiles). numbers: (n_tiles, size), of the
-    points. neighbors, squared: (n, k), filled here.
+    rows: (n, d). points: (m, d). tiles: the points by column (n_tiles, d, size), padded with
+    infinity, in whole panels; their lowest and highest coordinates (d, n_tiles); and their numbers
+    (n_tiles, size). guessed: whether neighbors (n, k) are given with numbers of any k points, from
+    which to begin. neighbors, squared: (n, k), filled here.
     """
-    lower, upper = boxes
-    gaps = np.empty(tiles.shape[0])
-    scratch = np.empty(tiles.shape[2]), np.empty(tiles.shape[2] // _LANES, np.intp)
+    columns, (lower, upper), numbers = tiles
+    gaps = np.empty(columns.shape[0])
+    scratch = np.empty(columns.shape[2]), np.empty(columns.shape[2] // _LANES, np.intp)
     for i in range(rows.shape[0]):
         found = neighbors[i], squared[i]
         squared_gaps(rows[i], rows[i], lower, upper, gaps)
-        closest = np.argmin(gaps)
-        squared[i] = np.inf
-        _take_nearest(rows[i], tiles[closest], numbers[closest], scratch, found)
-        for t in range(tiles.shape[0]):
+        squared[i] = _bound_distances(rows[i], points, neighbors[i]) if guessed else np.inf
+        closest = 0
+        for t in range(gaps.shape[0]):
+            if gaps[t] < gaps[closest]:
+                closest = t
+        _take_nearest(rows[i], columns[closest], numbers[closest], scratch, found)
+        for t in range(gaps.shape[0]):
             if t != closest and gaps[t] < squared[i, -1]:
-                _take_nearest(rows[i], tiles[t], numbers[t], scratch, found)
+                _take_nearest(rows[i], columns[t], numbers[t], scratch, found)
+
+
+@njit()
+def _bound_distances(row, points, numbers):
+    """A little more than all squared distances of a row to some points."""
+    most = 0.0
+    for j in range(numbers.shape[0]):
+        total = 0.0
+        for k in range(row.shape[0]):
+            difference = points[numbers[j], k] - row[k]
+            total += difference * difference
+        most = max(most, total)
+    return most * (1 + 1e-9) + 1e-300
 
 
 @njit()

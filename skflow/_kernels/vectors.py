@@ -72,6 +72,7 @@ class Vectors:
         self.lanes = VECTOR_BYTES * 8 // bits
         self.scalar = ir.FloatType() if bits == 32 else ir.DoubleType()
         self.type = ir.VectorType(self.scalar, self.lanes)
+        self.double_type = ir.VectorType(ir.DoubleType(), self.lanes)
         self.integers = ir.VectorType(ir.IntType(bits), self.lanes)
         self.align = bits // 8
 
@@ -83,10 +84,21 @@ class Vectors:
         return self.builder.load(self._at(pointer, index), align=self.align)
 
     def store(self, vector, pointer, index):
-        self.builder.store(vector, self._at(pointer, index), align=self.align)
+        self.builder.store(vector, self._at(pointer, index, vector.type), align=self.align)
 
-    def _at(self, pointer, index):
-        return self.builder.bitcast(self.builder.gep(pointer, [index]), self.type.as_pointer())
+    def _at(self, pointer, index, kind=None):
+        kind = self.type if kind is None else kind
+        return self.builder.bitcast(self.builder.gep(pointer, [index]), kind.as_pointer())
+
+    def doubles(self, vector):
+        """A vector in float64, as many numbers."""
+        if vector.type == self.double_type:
+            return vector
+        return self.builder.fpext(vector, self.double_type)
+
+    def load_doubles(self, pointer, index):
+        """As many numbers of an array in float64."""
+        return self.builder.load(self._at(pointer, index, self.double_type), align=8)
 
     def spread(self, pointer, index):
         """One element in all lanes."""
