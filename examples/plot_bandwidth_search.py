@@ -7,6 +7,7 @@ to copies. A search needs two scores: how faithful samples are to rows that were
 many of them are nearer to a training row than to any of those.
 """
 
+import warnings
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -26,6 +27,8 @@ X, _ = load_wine(return_X_y=True)
 # ----------
 # In every split half of the wines train, and half are held out. The rule takes the bandwidth with
 # the least energy distance among those with a share of at most 0.65; 0.5 is ideal.
+
+warnings.filterwarnings("ignore", "The particles copy rows")  # as some are meant to
 
 bandwidths = np.geomspace(0.2, 4, 9).round(2)
 halves = ShuffleSplit(6, test_size=0.5, random_state=0)

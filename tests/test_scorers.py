@@ -73,6 +73,12 @@ SAMPLER = SDFlowSampler(n_particles=300, random_state=0)
 SHUFFLED = KFold(5, shuffle=True, random_state=0)
 HALVES = ShuffleSplit(6, test_size=0.5, random_state=0)
 
+# Some are to copy, and most are not given the time to arrive.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The particles copy rows"),
+    pytest.mark.filterwarnings("ignore:After .* steps the particles"),
+]
+
 
 @pytest.fixture(scope="module")
 def halves():
