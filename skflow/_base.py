@@ -221,6 +221,24 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
 
         return checked
 
+    # --- the rows of fit ------------------------------------------------------------------------
+
+    def _training_rows(self):
+        """The rows of X with a positive weight, for scorers that look for copies of them."""
+        check_is_fitted(self)
+        rows = getattr(self, "_training_X", None)
+        if rows is None:
+            raise ValueError(
+                f"This {type(self).__name__} no longer has the rows that it was fitted on: they "
+                "are not pickled, and partial_fit does not keep them. Score it where it was "
+                "fitted, or pass the rows to a metric of skflow.metrics."
+            )
+        return rows
+
+    def __getstate__(self):
+        # A generator can do without these rows, and a sampler has them in flow space already.
+        return {key: value for key, value in super().__getstate__().items() if key != "_training_X"}
+
     # --- results --------------------------------------------------------------------------------
 
     def _to_flow(self, X):
@@ -358,7 +376,10 @@ class Progress:
     def end(self):
         """The estimator is fitted."""
         self._fit.call_on_fit_task_end(
-            estimator=self._estimator, **self._data, reconstruction_attributes={}
+            estimator=self._estimator,
+            **self._data,
+            # The one attribute that a copy is made without.
+            reconstruction_attributes={"_training_X": self._estimator._training_X},
         )
 
 

@@ -151,6 +151,7 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
                 "_source": source,
                 "_flow": recorded,
                 "_reach": reach,
+                "_training_X": target.X,
                 "support_limit_": reach / recorded.cloud_at(0)[1],
             }
 

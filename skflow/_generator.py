@@ -293,6 +293,7 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         k = min(len(history), self.n_steps - 1)
         training.round(k, lambda velocity, sigma: history.append(mean_square(velocity)))
         vars(self).update(training.fitted(), n_steps_=len(history), history_=np.array(history))
+        self._training_X = None  # earlier calls have had others
         return self
 
     def _validate(self, X, X_base, sample_weight, reset=True):

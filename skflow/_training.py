@@ -158,7 +158,7 @@ class Training:
             "bandwidth_": setup.bandwidth,
             "n_steps_": self.n_done,
             "_space": setup.target.space,
-            # The target rows need not be kept.
+            "_training_X": setup.target.X,
             "_setup": setup._replace(target=None, regressor=None),
             "_rows": rows,
             "_sigma": self.sigma,

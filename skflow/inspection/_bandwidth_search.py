@@ -69,31 +69,22 @@ class BandwidthSearchDisplay:
     Examples
     --------
     >>> from sklearn.datasets import load_wine
-    >>> from sklearn.model_selection import GridSearchCV, train_test_split
-    >>> from sklearn.preprocessing import scale
+    >>> from sklearn.model_selection import GridSearchCV, ShuffleSplit
     >>> from skflow import SDFlowSampler
     >>> from skflow.inspection import BandwidthSearchDisplay
-    >>> from skflow.metrics import closer_to_train_share, energy_distance
-    >>> X = scale(load_wine().data)
-    >>> train, test = train_test_split(range(len(X)), test_size=0.5, random_state=0)
-    >>> def scores(sampler, X_test, y=None):
-    ...     new = sampler.sample(len(X_test), random_state=0)
-    ...     return {
-    ...         "minus energy distance": -energy_distance(new, X_test),
-    ...         "closer to train": closer_to_train_share(new, X[train], X_test),
-    ...     }
+    >>> from skflow.metrics import get_sample_scorer, most_faithful
     >>> search = GridSearchCV(
     ...     SDFlowSampler(n_particles=200, random_state=0),
-    ...     {"bandwidth": [0.5, 1.0, 2.0]},
-    ...     scoring=scores,
-    ...     refit="minus energy distance",
-    ...     cv=[(train, test)],
-    ... ).fit(X)
+    ...     {"bandwidth": [1.0, 2.0, 3.0]},
+    ...     scoring=get_sample_scorer(["neg_energy_distance", "neg_closer_to_train_share"]),
+    ...     refit=most_faithful,
+    ...     cv=ShuffleSplit(3, test_size=0.5, random_state=0),
+    ... ).fit(load_wine().data)
     >>> display = BandwidthSearchDisplay.from_estimator(
     ...     search,
-    ...     fidelity="minus energy distance",
-    ...     copying="closer to train",
-    ...     ideal_copying=0.5,
+    ...     fidelity="neg_energy_distance",
+    ...     copying="neg_closer_to_train_share",
+    ...     ideal_copying=-0.5,
     ... )
     >>> display.axes_.shape
     (2, 1)
