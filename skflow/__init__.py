@@ -6,10 +6,13 @@ from skflow._version import __version__
 
 if TYPE_CHECKING:
     from skflow import datasets, denoisers, metrics, optimizers, schedules, velocities
+    from skflow._classwise import ClasswiseSampler
     from skflow._generator import SDFlowGenerator
+    from skflow._pipelines import sample
     from skflow._samplers import DiffusionSampler, MMDFlowSampler, SDFlowSampler, SVGDSampler
 
 __all__ = [
+    "ClasswiseSampler",
     "DiffusionSampler",
     "MMDFlowSampler",
     "SDFlowGenerator",
@@ -20,16 +23,19 @@ __all__ = [
     "denoisers",
     "metrics",
     "optimizers",
+    "sample",
     "schedules",
     "velocities",
 ]
 
 _HOMES = {
+    "ClasswiseSampler": "skflow._classwise",
     "DiffusionSampler": "skflow._samplers",
     "MMDFlowSampler": "skflow._samplers",
     "SDFlowGenerator": "skflow._generator",
     "SDFlowSampler": "skflow._samplers",
     "SVGDSampler": "skflow._samplers",
+    "sample": "skflow._pipelines",
 }
 
 
