@@ -168,8 +168,8 @@ class ClasswiseSampler(
         Raises
         ------
         ValueError
-            If a class has fewer than two different rows of a positive weight, or is in one of `y` and
-            `y_base` only; if only one of `X_base` and `y_base` is given; if the sampler takes
+            If a class has fewer than two different rows of a positive weight, or is in one of `y`
+            and `y_base` only; if only one of `X_base` and `y_base` is given; if the sampler takes
             no `X_base` or no `sample_weight`, and it is given; or what the sampler raises, with
             a note of the class.
         """
