@@ -15,7 +15,7 @@ from sklearn.base import (
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils._param_validation import HasMethods
-from sklearn.utils._set_output import _SetOutputMixin, _wrap_data_with_container
+from sklearn.utils._set_output import ADAPTERS_MANAGER, _get_output_config
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
@@ -51,7 +51,6 @@ def _sampler_has(method):
 class ClasswiseSampler(
     CallbackSupportMixin,
     OneToOneFeatureMixin,
-    _SetOutputMixin,
     DensityMixin,
     MetaEstimatorMixin,
     BaseEstimator,
@@ -122,9 +121,6 @@ class ClasswiseSampler(
 
     # Reach `fit` through a Pipeline without being requested: no other step knows the words.
     __metadata_request__fit = {"X_base": True, "y_base": True}
-
-    # What a transformer gets from its `transform`: `set_output`, here for `sample` and `carry`.
-    _sklearn_auto_wrap_output_keys = frozenset({"transform"})
 
     _parameter_constraints: dict = {
         "sampler": [HasMethods(["fit", "sample"]), None],
@@ -224,8 +220,6 @@ class ClasswiseSampler(
                 f"sample_weight was given, but {type(self._sampler()).__name__}.fit takes none."
             )
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        if not weights.any():
-            raise ValueError("sample_weight is zero for all rows of X: there is nothing to fit.")
         return weights, weights > 0
 
     def _check_base(self, X_base, y_base, X, classes):
@@ -296,7 +290,7 @@ class ClasswiseSampler(
             mine = codes == k
             of_class = np.random.RandomState(seeds[k])
             rows[mine] = draw_rows(self.samplers_[k], mine.sum(), rows.shape[1], of_class)
-        rows = _wrap_data_with_container("transform", rows, rows, self)
+        rows = self._framed(rows, rows)
         return (rows, self.classes_[codes]) if return_y else rows
 
     @available_if(_sampler_has("transform"))
@@ -329,7 +323,7 @@ class ClasswiseSampler(
         for k in np.unique(codes):
             mine = np.flatnonzero(codes == k)
             moved[mine] = self.samplers_[k].transform(_safe_indexing(rows, mine))
-        return _wrap_data_with_container("transform", moved, X, self)
+        return self._framed(moved, X)
 
     @available_if(_sampler_has("score_samples"))
     def score_samples(self, X):
@@ -369,6 +363,31 @@ class ClasswiseSampler(
         joint, codes = self._joint(X), self._encode(y)
         check_consistent_length(joint, codes)
         return float(np.mean(joint[np.arange(len(codes)), codes]))
+
+    # Its own: scikit-learn has it for what has a `transform`.
+    def set_output(self, *, transform=None):
+        """Set the container of rows that are sampled and carried.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"}, default=None
+            The container; "default" is an array, None leaves it as it is.
+
+        Returns
+        -------
+        self : object
+            The sampler.
+        """
+        if transform is not None:
+            self._sklearn_output_config = {"transform": transform}
+        return self
+
+    def _framed(self, rows, like):
+        library = _get_output_config("transform", self)["dense"]
+        if library == "default":
+            return rows
+        names = self.get_feature_names_out()
+        return ADAPTERS_MANAGER.adapters[library].create_container(rows, like, columns=names)
 
     def _joint(self, X):
         """Log of share times density, a column for each class."""
