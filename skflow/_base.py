@@ -102,13 +102,13 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
         self._check_schedules()
         return X, weights, X_base
 
-    def _own_columns(self, X_base):
+    def _own_columns(self, base):
         """Of a frame with all columns of X and more, those of X, as a ColumnTransformer needs."""
         own = getattr(self, "feature_names_in_", ())
-        names = list(getattr(X_base, "columns", ()))
+        names = list(getattr(base, "columns", ()))
         if len(names) > len(own) > 0 and set(own) <= set(names):
-            return _safe_indexing(X_base, list(own), axis=1)
-        return X_base
+            return _safe_indexing(base, list(own), axis=1)
+        return base
 
     def _make_target(self, X, weights):
         space = FlowSpace(self.covariance_type)
@@ -140,9 +140,11 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
         """Where the flow starts."""
         if X_base is not None:
             return RowSource(target.space.to_flow(X_base))
-        if hasattr(self.base, "columns"):
-            _check_feature_names(self, self.base, reset=False)
-        return make_source(self.base, target.space, target.X, target.rows, target.weights, rng)
+        base = self.base
+        if hasattr(base, "columns"):
+            base = self._own_columns(base)
+            _check_feature_names(self, base, reset=False)
+        return make_source(base, target.space, target.X, target.rows, target.weights, rng)
 
     def _make_flow(self, target, bandwidth, optimizer, rng):
         """Algorithm 1 with the parts that the parameters name."""

@@ -169,7 +169,8 @@ def check_base_rows(rows, n_features, dtype, name="base"):
     if rows.shape[1] != n_features:
         raise ValueError(
             f"{name} has {rows.shape[1]} features, but X has {n_features}: a flow carries rows "
-            "onto rows of the same width. Pass the same columns for both."
+            "onto rows of the same width. Pass the same columns for both, or data frames: the "
+            "columns of X are found by name in a base that has more."
         )
     return rows
 
