@@ -4,7 +4,8 @@ A classifier has labelled rows of one domain and meets rows of another, whose la
 Half of the new rows, without labels, show where they are; accuracies are on the other half. Rows
 are moved either way: new rows are carried to where the classifier was trained, or the labelled
 rows are carried to the new ones and the classifier is trained there. All methods get columns
-standardised by the labelled rows.
+standardised by the labelled rows. "Shares known" is the flow of 300 steps whose target rows are
+weighted by the shares that the classes have among the new rows, as one may know them.
 
     python -m benchmarks.adaptation [--seeds 10] [--shifts cells ...]
 
@@ -30,15 +31,18 @@ from skflow import SDFlowSampler
 # --- shifts: labelled rows and rows of the other domain, as pairs of X and y ----------------------
 
 
-def cells(seed, turned=False):
+def cells(seed, turned=False, n_each=None):
     """Ten quantities of cell nuclei: means over all of a patient, and over the three worst.
 
-    A third of the patients has labels and was measured in one way, the others in the other.
+    A third of the patients has labels and was measured in one way, the others in the other. With
+    `n_each`, so many of either diagnosis have labels; of the others more than a third is malignant.
     """
     X, y = load_breast_cancer(return_X_y=True)
     means, worst = X[:, :10], X[:, 20:]
     known, new = (worst, means) if turned else (means, worst)
     some, others = train_test_split(np.arange(len(y)), test_size=2 / 3, random_state=seed)
+    if n_each is not None:
+        some = np.concatenate([some[y[some] == label][:n_each] for label in (0, 1)])
     return (known[some], y[some]), (new[others], y[others])
 
 
@@ -56,6 +60,7 @@ SPECIES = ("Adelie", "Gentoo", "Chinstrap")
 SHIFTS = {
     "cells": cells,
     "cells-turned": partial(cells, turned=True),
+    "cells-shares": partial(cells, n_each=55),
     **{
         f"{known}-{new}": partial(penguins, known=known, new=new)
         for known in SPECIES
@@ -106,8 +111,9 @@ def sinkhorn_transport(base, target, reg_e=0.1):
     return lambda rows: transport.transform(Xs=rows)
 
 
-def flow(base, target, **params):
-    return SDFlowSampler(random_state=0, **params).fit(target, X_base=base).transform
+def flow(base, target, weights=None, **params):
+    sampler = SDFlowSampler(random_state=0, **params)
+    return sampler.fit(target, X_base=base, sample_weight=weights).transform
 
 
 METHODS = {
@@ -125,6 +131,7 @@ CLASSIFIERS = {
 }
 WAYS = ("new rows carried", "labelled rows carried")
 OWN = "own labels"
+SHARES = "same, shares known"
 
 
 def judge(shift, seed, methods=METHODS):
@@ -135,9 +142,11 @@ def judge(shift, seed, methods=METHODS):
     X, seen, held_out = map(scale, (X, *halves[:2]))
     y_seen, y_held_out = halves[2:]
     maps = {name: (method(seen, X), method(X, seen)) for name, method in methods.items()}
+    weighted = flow(seen, X, weights_of_shares(y, y_seen), n_steps=300)
     scores = {}
     for name, classifier in CLASSIFIERS.items():
         trained = clone(classifier).fit(X, y)
+        scores[name, WAYS[0], SHARES] = trained.score(weighted(held_out), y_held_out)
         own = clone(classifier).fit(seen, y_seen).score(held_out, y_held_out)
         for method, (back, forth) in maps.items():
             there = clone(classifier).fit(forth(X), y)
@@ -145,6 +154,12 @@ def judge(shift, seed, methods=METHODS):
             scores[name, WAYS[1], method] = there.score(held_out, y_held_out)
         scores[name, WAYS[0], OWN] = scores[name, WAYS[1], OWN] = own
     return scores
+
+
+def weights_of_shares(y, y_new):
+    """Weights with which the classes have the shares that they have among new rows."""
+    share = {label: np.mean(y_new == label) / np.mean(y == label) for label in np.unique(y)}
+    return np.array([share[label] for label in y])
 
 
 def run(shift, n_seeds, methods=METHODS):
@@ -161,9 +176,9 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     print(f"{options.seeds} seeds; {machine()}")
     results = {shift: run(shift, options.seeds) for shift in options.shifts}
-    columns = [*METHODS, OWN]
     for classifier in CLASSIFIERS:
         for way in WAYS:
+            columns = [*METHODS, *([SHARES] if way == WAYS[0] else []), OWN]
             accuracies = {
                 shift: [result[classifier, way, method] for method in columns]
                 for shift, result in results.items()

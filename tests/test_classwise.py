@@ -1,6 +1,7 @@
 """ClasswiseSampler: rows and labels drawn, carried and scored class by class."""
 
 import pickle
+from collections import Counter
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from scipy.special import logsumexp
 from scipy.stats import chisquare
 from sklearn import config_context
 from sklearn.base import clone
+from sklearn.callback import ProgressBar
 from sklearn.datasets import load_wine
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
@@ -194,6 +196,47 @@ def test_a_search_over_the_parameters_of_the_sampler():
     search = GridSearchCV(classwise(), grid, cv=folds).fit(X, NAMES)
     assert search.best_params_ == {"sampler__bandwidth": 0.6}
     assert skflow.sample(search, 3, random_state=0, y="barbera").shape == (3, 13)
+
+
+# --- callbacks -----------------------------------------------------------------------------------
+
+
+class Watch:
+    """Counts the tasks that end; handed on to the samplers of the classes."""
+
+    max_propagation_depth = None
+
+    def __init__(self):
+        self.ended = []
+
+    def setup(self, estimator, context):
+        """Nothing to prepare."""
+
+    def teardown(self, estimator, context):
+        """Nothing to close."""
+
+    def on_fit_task_begin(self, estimator, context):
+        """Only ends are counted."""
+
+    def on_fit_task_end(self, estimator, context):
+        self.ended.append((type(estimator).__name__, context.task_name))
+
+
+def test_callbacks_see_every_step_of_every_class():
+    watch = Watch()
+    watched = classwise(flow(n_steps=4), n_jobs=2).set_callbacks(watch).fit(X, NAMES)
+    counts = Counter(watch.ended)
+    assert counts["SDFlowSampler", "step"] == 3 * 4
+    assert counts["SDFlowSampler", "fit"] == 3
+    assert watch.ended[-1] == ("ClasswiseSampler", "fit")
+    assert_array_equal(watched.sample(5, 0), classwise(flow(n_steps=4)).fit(X, NAMES).sample(5, 0))
+
+
+def test_a_progress_bar(capsys):
+    pytest.importorskip("rich")
+    classwise(flow(n_steps=2)).set_callbacks(ProgressBar()).fit(X, NAMES)
+    printed = capsys.readouterr().out
+    assert "ClasswiseSampler - fit" in printed and "SDFlowSampler - fit" in printed
 
 
 # --- frames, copies ------------------------------------------------------------------------------
