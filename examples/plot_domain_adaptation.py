@@ -124,7 +124,7 @@ figure.tight_layout()
 # The classifier calls seven of eight new patients malignant, since their measures are larger;
 # carried, they are told apart almost as well as by a classifier that had their labels. Rescaling
 # each column does a little better here: this shift is hardly more than one of units, which the flow
-# had to find out.
+# had to find out. Either needs the same share of malignant patients on both sides, or weights.
 
 if "__file__" in globals():
     picture = Path(__file__).with_suffix(".png")

@@ -58,8 +58,9 @@ def sample(pipeline, n_samples=1, random_state=None, **params):
     >>> X, y = load_wine(return_X_y=True, as_frame=True)
     >>> pipeline = make_pipeline(PowerTransformer(), skflow.SDFlowSampler(random_state=0))
     >>> pipeline = pipeline.set_output(transform="pandas").fit(X)
-    >>> skflow.sample(pipeline, 2, random_state=0)[["alcohol", "proline"]].round(1).shape
-    (2, 2)
+    >>> wines = skflow.sample(pipeline, 100, random_state=0)
+    >>> list(wines.columns[:2]), bool(10 < wines["alcohol"].mean() < 16)
+    (['alcohol', 'malic_acid'], True)
     """
     steps = _steps(pipeline)
     if not steps:
