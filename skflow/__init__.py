@@ -14,10 +14,13 @@ if TYPE_CHECKING:
         schedules,
         velocities,
     )
+    from skflow._classwise import ClasswiseSampler
     from skflow._generator import SDFlowGenerator
+    from skflow._pipelines import sample
     from skflow._samplers import DiffusionSampler, MMDFlowSampler, SDFlowSampler, SVGDSampler
 
 __all__ = [
+    "ClasswiseSampler",
     "DiffusionSampler",
     "MMDFlowSampler",
     "SDFlowGenerator",
@@ -29,16 +32,19 @@ __all__ = [
     "inspection",
     "metrics",
     "optimizers",
+    "sample",
     "schedules",
     "velocities",
 ]
 
 _HOMES = {
+    "ClasswiseSampler": "skflow._classwise",
     "DiffusionSampler": "skflow._samplers",
     "MMDFlowSampler": "skflow._samplers",
     "SDFlowGenerator": "skflow._generator",
     "SDFlowSampler": "skflow._samplers",
     "SVGDSampler": "skflow._samplers",
+    "sample": "skflow._pipelines",
 }
 
 

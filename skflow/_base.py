@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin, TransformerMixin, clone
 from sklearn.callback import CallbackSupportMixin
+from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.validation import (
@@ -20,7 +21,7 @@ from sklearn.utils.validation import (
 from skflow._estimators import plant_seeds
 from skflow._flow import ParticleFlow, times_of_steps
 from skflow._kernels import kernel_mean, nearest
-from skflow._sources import RowSource, check_base_rows, make_source
+from skflow._sources import RowSource, check_base_rows, check_count, make_source
 from skflow._space import FlowSpace
 from skflow.schedules import BANDWIDTH_RULES, SCHEDULES, Constant, auto_schedule
 
@@ -83,6 +84,10 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
         """Generated rows in flow space and the bandwidth that smooths them into a density."""
         raise NotImplementedError("an estimator says where its flow ended")
 
+    def _has_base_rows(self):
+        """Whether the base was given as rows, so that those of X are no rows of it."""
+        raise NotImplementedError("an estimator says where its flow began")
+
     # --- fit ------------------------------------------------------------------------------------
 
     def _validate(self, X, X_base, sample_weight, reset=True):
@@ -94,10 +99,19 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
         X = validate_data(self, X, dtype=_DTYPES, ensure_min_samples=2, reset=reset)
         X, weights = self._check_weights(X, sample_weight)
         if X_base is not None:
+            X_base = self._own_columns(X_base)
             _check_feature_names(self, X_base, reset=False)
             X_base = check_base_rows(X_base, X.shape[1], X.dtype, name="X_base")
         self._check_schedules()
         return X, weights, X_base
+
+    def _own_columns(self, base):
+        """Of a frame with all columns of X and more, those of X, as a ColumnTransformer needs."""
+        own = getattr(self, "feature_names_in_", ())
+        names = list(getattr(base, "columns", ()))
+        if len(names) > len(own) > 0 and set(own) <= set(names):
+            return _safe_indexing(base, list(own), axis=1)
+        return base
 
     def _make_target(self, X, weights):
         space = FlowSpace(self.covariance_type)
@@ -129,9 +143,11 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
         """Where the flow starts."""
         if X_base is not None:
             return RowSource(target.space.to_flow(X_base))
-        if hasattr(self.base, "columns"):
-            _check_feature_names(self, self.base, reset=False)
-        return make_source(self.base, target.space, target.X, target.rows, target.weights, rng)
+        base = self.base
+        if hasattr(base, "columns"):
+            base = self._own_columns(base)
+            _check_feature_names(self, base, reset=False)
+        return make_source(base, target.space, target.X, target.rows, target.weights, rng)
 
     def _make_flow(self, target, bandwidth, optimizer, rng):
         """Algorithm 1 with the parts that the parameters name."""
@@ -241,6 +257,36 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
 
     # --- results --------------------------------------------------------------------------------
 
+    def fit_transform(self, X, y=None, *, X_base=None, sample_weight=None):
+        """Fit, and return the rows that later steps of a pipeline are to be fitted to.
+
+        If the base is given as rows, by `X_base` or the parameter `base`, X is returned as it is:
+        ``transform`` carries rows of the base onto the target, and X is the target already. So a
+        classifier behind the flow is fitted to X, and predicts rows like those of the base after
+        they were carried there. Otherwise this is ``fit(X).transform(X)``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The target: rows of the distribution to end at.
+        y : Ignored
+            Present for API consistency.
+        X_base : array-like of shape (n_base, n_features), default=None
+            Rows of the distribution to start from.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows of X.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            X itself if the base was given as rows, otherwise X carried through the flow; a data
+            frame after ``set_output``.
+        """
+        self.fit(X, y, X_base=X_base, sample_weight=sample_weight)
+        if self._has_base_rows():
+            return validate_data(self, X, dtype=_DTYPES, reset=False, copy=True)
+        return self.transform(X)
+
     def _to_flow(self, X):
         check_is_fitted(self)
         return self._space.to_flow(validate_data(self, X, dtype=_DTYPES, reset=False))
@@ -265,9 +311,7 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
 
     def _check_count(self, n_samples):
         check_is_fitted(self)
-        is_count = isinstance(n_samples, Integral) and not isinstance(n_samples, bool)
-        if not (is_count and n_samples >= 1):
-            raise ValueError(f"n_samples must be an integer of at least 1, got {n_samples!r}.")
+        check_count(n_samples)
 
     def score_samples(self, X):
         """Log-density of rows under the particles, smoothed at the last bandwidth.

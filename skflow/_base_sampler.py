@@ -188,6 +188,9 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         budget = sklearn.get_config()["working_memory"] * 2**20
         return RecordedFlow(flow, start, budget, on_step)
 
+    def _has_base_rows(self):
+        return isinstance(self._source, RowSource)
+
     def _cloud(self):
         return self._flow.cloud_at(self.t_stop)
 

@@ -363,6 +363,9 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
             warnings.simplefilter("ignore", ConvergenceWarning)  # it is only the start
             return fit_columns(regressor, inputs, start)
 
+    def _has_base_rows(self):
+        return isinstance(self._setup.source, RowSource)
+
     def _cloud(self):
         return self._rows, self._sigma
 

@@ -132,13 +132,14 @@ class SDFlowSampler(BaseFlowSampler):
     ``optimizer="adagrad"``, noise and no mini-batches, `transform` comes out too narrow: use
     `sample` there.
 
-    ``fit(X, X_base=B)`` learns to carry rows like B, not rows like X; in particular,
-    ``fit_transform(X, X_base=B)`` carries X, as scikit-learn defines it, and is not what is wanted.
-    In a search or cross-validation pass the base as ``base=B``: folds would cut `X_base` like X.
+    ``fit(X, X_base=B)`` learns to carry rows like B, not rows like X. So
+    ``fit_transform(X, X_base=B)`` returns X as it is: a classifier that follows in a pipeline is
+    fitted to the target, and predicts rows like B after they were carried there. A search or
+    cross-validation cuts an `X_base` of as many rows as X into folds: pass it as ``base=B`` then.
 
     A fitted sampler keeps the target and the recorded flow, up to ``working_memory``, and so does
-    its pickle. After a pipeline, new rows in the original units are
-    ``pipe[:-1].inverse_transform(pipe[-1].sample(n))``.
+    its pickle. After a pipeline, new rows in the original units are ``skflow.sample(pipe, n)``; for
+    rows with labels see :class:`ClasswiseSampler`.
 
     References
     ----------

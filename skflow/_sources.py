@@ -3,6 +3,7 @@
 import inspect
 import warnings
 from copy import copy, deepcopy
+from numbers import Integral
 
 import numpy as np
 from sklearn.base import clone
@@ -20,6 +21,8 @@ __all__ = [
     "NormalSource",
     "RowSource",
     "check_base_rows",
+    "check_count",
+    "draw_rows",
     "make_source",
     "reach_of",
 ]
@@ -127,39 +130,45 @@ class SamplerSource:
         self.n_features_ = n_features
 
     def draw(self, n_samples, rng):
-        """Fresh rows in flow space.
+        """Fresh rows in flow space."""
+        rows = draw_rows(self.sampler_, n_samples, self.n_features_, rng, whose="The base's ")
+        return self.space_.to_flow(rows)
 
-        All randomness comes from rng: a sampler that keeps its seed, as GaussianMixture does,
-        would otherwise return the same rows at every call. The rows are shuffled, because some
-        samplers return theirs grouped by component.
-        """
-        sampler, name = self.sampler_, "sample" if hasattr(self.sampler_, "sample") else "rvs"
-        seed = int(rng.randint(np.iinfo(np.int32).max))
-        parameters = sampler.get_params(deep=False) if hasattr(sampler, "get_params") else {}
-        keywords = {}
-        if "random_state" in _parameter_names(getattr(sampler, name)):
-            keywords["random_state"] = np.random.RandomState(seed)
-        elif "random_state" in parameters:
-            sampler = deepcopy(sampler).set_params(random_state=seed)
-        if name == "rvs":
-            keywords["size"] = n_samples
-            rows = sampler.rvs(**keywords)
-        else:
-            rows = sampler.sample(n_samples, **keywords)
-        if isinstance(rows, tuple):  # GaussianMixture returns rows and components
-            rows = rows[0]
-        rows = np.asarray(rows, dtype=np.float64)
-        shape = (n_samples, self.n_features_)
-        # scipy drops the axis of a single draw, and that of a single column
-        if rows.ndim < 2 and 1 in shape and rows.size == n_samples * self.n_features_:
-            rows = rows.reshape(shape)
-        if rows.shape != shape or not np.isfinite(rows).all():
-            raise ValueError(
-                f"The base's {name} must return finite rows of shape {shape}, the width of X; "
-                f"got shape {rows.shape}"
-                f"{'' if np.isfinite(rows).all() else ' with NaN or infinity'}."
-            )
-        return self.space_.to_flow(rows[rng.permutation(n_samples)])
+
+def draw_rows(sampler, n_samples, n_features, rng, whose=""):
+    """Fresh rows of anything with ``sample(n)`` or ``rvs(size)``.
+
+    All randomness comes from rng: a sampler that keeps its seed, as GaussianMixture does, would
+    otherwise return the same rows at every call. The rows are shuffled, because some samplers
+    return theirs grouped by component.
+    """
+    name = "sample" if hasattr(sampler, "sample") else "rvs"
+    seed = int(rng.randint(np.iinfo(np.int32).max))
+    parameters = sampler.get_params(deep=False) if hasattr(sampler, "get_params") else {}
+    keywords = {}
+    if "random_state" in _parameter_names(getattr(sampler, name)):
+        keywords["random_state"] = np.random.RandomState(seed)
+    elif "random_state" in parameters:
+        sampler = deepcopy(sampler).set_params(random_state=seed)
+    if name == "rvs":
+        keywords["size"] = n_samples
+        rows = sampler.rvs(**keywords)
+    else:
+        rows = sampler.sample(n_samples, **keywords)
+    if isinstance(rows, tuple):  # GaussianMixture returns rows and components
+        rows = rows[0]
+    rows = np.asarray(rows, dtype=np.float64)
+    shape = (n_samples, n_features)
+    # scipy drops the axis of a single draw, and that of a single column
+    if rows.ndim < 2 and 1 in shape and rows.size == n_samples * n_features:
+        rows = rows.reshape(shape)
+    if rows.shape != shape or not np.isfinite(rows).all():
+        raise ValueError(
+            f"{whose}{name} must return finite rows of shape {shape}, the width of X; "
+            f"got shape {rows.shape}"
+            f"{'' if np.isfinite(rows).all() else ' with NaN or infinity'}."
+        )
+    return rows[rng.permutation(n_samples)]
 
 
 def _parameter_names(function):
@@ -211,9 +220,17 @@ def check_base_rows(rows, n_features, dtype, name="base"):
     if rows.shape[1] != n_features:
         raise ValueError(
             f"{name} has {rows.shape[1]} features, but X has {n_features}: a flow carries rows "
-            "onto rows of the same width. Pass the same columns for both."
+            "onto rows of the same width. Pass the same columns for both, or data frames: the "
+            "columns of X are found by name in a base that has more."
         )
     return rows
+
+
+def check_count(n_samples):
+    """Raise a ValueError unless it is a number of rows that can be drawn."""
+    is_count = isinstance(n_samples, Integral) and not isinstance(n_samples, bool)
+    if not (is_count and n_samples >= 1):
+        raise ValueError(f"n_samples must be an integer of at least 1, got {n_samples!r}.")
 
 
 def reach_of(start):

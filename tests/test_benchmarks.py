@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import numba
@@ -13,6 +14,7 @@ import pytest
 from sklearn.base import clone
 
 from benchmarks import (
+    adaptation,
     cost_curve,
     doing_less,
     family,
@@ -324,6 +326,24 @@ def test_first_use_runs():
     command = [sys.executable, "-m", "benchmarks.first_use", "--repeats", "1", "--shape", "50", "2"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert "first fit" in done.stdout
+
+
+@pytest.mark.parametrize("shift", ["cells", "cells-shares", "Adelie-Gentoo"])
+def test_adaptation_judges_every_method(shift):
+    methods = {
+        name: method
+        for name, method in adaptation.METHODS.items()
+        if "300" not in name and (not name.startswith("POT") or find_spec("ot"))
+    }
+    if "cells" not in shift:
+        pytest.importorskip("palmerpenguins")
+    scores = adaptation.judge(shift, 0, methods)
+    assert len(scores) == 2 * (2 * (len(methods) + 1) + 1)
+    assert all(0 <= score <= 1 for score in scores.values())
+    for classifier in adaptation.CLASSIFIERS:
+        for way in adaptation.WAYS:  # every way to move the rows is better than none
+            moved = [scores[classifier, way, name] for name in methods if name != "nothing"]
+            assert min(moved) > scores[classifier, way, "nothing"]
 
 
 def test_the_family_is_judged_and_drawn(tmp_path, monkeypatch):

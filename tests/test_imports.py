@@ -46,6 +46,8 @@ MAY_IMPORT = {
         "schedules",
         "velocities",
     },
+    "_classwise": {"_estimators", "_samplers", "_sources"},
+    "_pipelines": set(),
     "inspection": {"metrics"},
 }
 

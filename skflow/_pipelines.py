@@ -1,0 +1,122 @@
+"""Sampling through a fitted pipeline: its last step draws, the earlier ones are undone."""
+
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils._set_output import ADAPTERS_MANAGER, _get_output_config
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+
+__all__ = ["sample"]
+
+
+def sample(pipeline, n_samples=1, random_state=None, **params):
+    """New rows from a fitted pipeline, in the units that it was fitted in.
+
+    The last step draws them, and the inverse of each earlier step is applied, last step first.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        Fitted, with a last step that has ``sample``, and earlier steps that have
+        ``inverse_transform``, be they pipelines themselves or frozen. Of a search the best
+        estimator is taken; an estimator that is no pipeline samples alone.
+    n_samples : int, default=1
+        Number of rows.
+    random_state : int, RandomState instance or None, default=None
+        Pass an int for the same rows at every call; None gives new ones. For samplers that take
+        none, as ``GaussianMixture``, leave it out.
+    **params : dict
+        What else the last step's ``sample`` takes, such as the `y` and `return_y` of
+        :class:`~skflow.ClasswiseSampler`.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_features)
+        The rows; after ``set_output``, a data frame with the columns that `pipeline` was fitted
+        to. If the last step returns more than rows, a tuple
+        of the rows and the rest.
+
+    Raises
+    ------
+    TypeError
+        If the last step has no ``sample``, or an earlier one no ``inverse_transform``; before
+        anything is drawn.
+    sklearn.exceptions.NotFittedError
+        If the pipeline is not fitted.
+
+    Notes
+    -----
+    A step that loses something, as PCA with few components, gives back the rows of what it kept:
+    samples then have less spread than the data.
+
+    Examples
+    --------
+    >>> import skflow
+    >>> from sklearn.datasets import load_wine
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import PowerTransformer
+    >>> X, y = load_wine(return_X_y=True, as_frame=True)
+    >>> pipeline = make_pipeline(PowerTransformer(), skflow.SDFlowSampler(random_state=0))
+    >>> pipeline = pipeline.set_output(transform="pandas").fit(X)
+    >>> wines = skflow.sample(pipeline, 100, random_state=0)
+    >>> list(wines.columns[:2]), bool(10 < wines["alcohol"].mean() < 16)
+    (['alcohol', 'malic_acid'], True)
+    """
+    steps = _steps(pipeline)
+    if not steps:
+        raise TypeError("The pipeline has no step that draws rows.")
+    *earlier, (name, sampler) = steps
+    if not hasattr(sampler, "sample"):
+        raise TypeError(
+            f"The last step, {name!r}, has no sample: {type(sampler).__name__} draws no rows."
+        )
+    check_is_fitted(sampler)
+    for name, step in earlier:
+        if not _can_be_undone(step):
+            raise TypeError(
+                f"Samples cannot be brought back through step {name!r}: {type(step).__name__} has "
+                "no inverse_transform."
+            )
+        check_is_fitted(step)
+    if random_state is not None:
+        params["random_state"] = random_state
+    drawn = sampler.sample(n_samples, **params)
+    drawn, *rest = drawn if isinstance(drawn, tuple) else (drawn,)
+    rows = drawn
+    for _, step in reversed(earlier):
+        rows = step.inverse_transform(rows)
+    if earlier:
+        rows = _framed(rows, drawn, earlier[0][1])
+    return (rows, *rest) if rest else rows
+
+
+def _steps(estimator, name="estimator"):
+    """Names and estimators, those of pipelines within pipelines laid out flat."""
+    estimator = getattr(estimator, "best_estimator_", estimator)
+    while isinstance(estimator, FrozenEstimator):
+        estimator = estimator.estimator
+    if not isinstance(estimator, Pipeline):
+        return [(name, estimator)]
+    named = [(name, step) for name, step in estimator.steps if step not in (None, "passthrough")]
+    return [flat for name, step in named for flat in _steps(step, name)]
+
+
+def _can_be_undone(step):
+    # A FunctionTransformer without an inverse takes the identity for it.
+    if isinstance(step, FunctionTransformer) and step.func is not None:
+        return step.inverse_func is not None
+    return hasattr(step, "inverse_transform")
+
+
+def _framed(rows, drawn, first):
+    """Rows in a frame, if they were drawn in one or `set_output` asked for it."""
+    if hasattr(rows, "columns"):
+        return rows
+    adapters = ADAPTERS_MANAGER.adapters
+    library = _get_output_config("transform", first)["dense"]
+    adapter = adapters.get(library) or next(
+        (a for a in adapters.values() if a.is_supported_container(drawn)), None
+    )
+    if adapter is None:
+        return rows
+    return adapter.create_container(rows, drawn, columns=_check_feature_names_in(first))
