@@ -413,6 +413,11 @@ class ClasswiseSampler(
             )
         return codes
 
+    @available_if(_sampler_has("_training_rows"))
+    def _training_rows(self):
+        """The rows that the samplers were fitted on, class by class."""
+        return np.concatenate([sampler._training_rows() for sampler in self.samplers_])
+
     def _encode(self, y):
         labels = column_or_1d(y).tolist()
         places = {label: k for k, label in enumerate(self.classes_.tolist())}

@@ -22,7 +22,7 @@ from sklearn.preprocessing import StandardScaler
 
 import skflow
 from skflow import ClasswiseSampler, SDFlowSampler, SVGDSampler
-from skflow.metrics import energy_distance
+from skflow.metrics import energy_distance, get_sample_scorer
 
 X, CULTIVAR = load_wine(return_X_y=True)
 FRAME = load_wine(as_frame=True).data
@@ -348,3 +348,11 @@ def test_methods_are_those_of_the_sampler():
 def test_a_classwise_sampler_in_a_pipeline_keeps_its_seed():
     pipeline = make_pipeline(StandardScaler(), classwise(flow(n_steps=2))).fit(X, NAMES)
     assert_array_equal(skflow.sample(pipeline, 3, 0), skflow.sample(pipeline, 3, random_state=0))
+
+
+def test_scorers_see_the_rows_that_all_samplers_were_fitted_on():
+    sampler = classwise().fit(X, NAMES)
+    rows = sampler._training_rows()
+    assert_array_equal(np.unique(rows, axis=0), np.unique(X, axis=0))
+    assert 0.3 < -get_sample_scorer("neg_closer_to_train_share")(sampler, X[::2]) <= 1
+    assert not hasattr(classwise(KernelDensity()).fit(X, NAMES), "_training_rows")
