@@ -1,5 +1,7 @@
 """Figures 1 to 5: what the paper shows, drawn from runs of ours."""
 
+import io
+
 import numpy as np
 from sklearn.datasets import make_swiss_roll
 
@@ -119,6 +121,15 @@ def _pyplot():
     return plt
 
 
+def save(figure, path):
+    """A small file: few colours are enough."""
+    from PIL import Image
+
+    drawn = io.BytesIO()
+    figure.savefig(drawn, dpi=80)
+    Image.open(drawn).convert("RGB").quantize(32).save(path, optimize=True)
+
+
 def draw_evolutions(rows, targets, title, whole=False):
     """A row of pictures for each run, a column for each step; targets below the particles.
 
@@ -177,6 +188,7 @@ def _set_window(axis, window):
         axis.set(**{f"{name}lim": (a, b), f"{name}ticks": []})
     if len(names) == 3:
         axis.computed_zorder = False
+        axis.set_axis_off()
         axis.set_box_aspect(high - low, zoom=1.3)
         axis.view_init(elev=80, azim=-90)  # the question mark is drawn in the first two columns
     else:
