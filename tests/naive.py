@@ -117,6 +117,11 @@ def svgd(Z, Y, score, sigma, weights=None):
     return np.average(K * score + gradient, axis=1, weights=weights)
 
 
+def svgd_by_difference(Z, Y, difference, sigma):
+    """Equation 51, second line; ``difference`` holds that of the scores at each row of Y."""
+    return (kernel(Z[:, None], Y[None], sigma)[:, :, None] * difference).mean(axis=1)
+
+
 def discriminator(log_p, log_q):
     """Equation 33, from the logarithms of the densities."""
     return np.exp(log_p) / (np.exp(log_p) + np.exp(log_q))

@@ -5,12 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import naive
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from sklearn.base import clone
 
-from benchmarks.paper import calibrate, published
+from benchmarks.paper import calibrate, published, variants
 from benchmarks.paper.cells import METHODS, Cell, Distance, cells, distances, sampler, smallest
 from benchmarks.paper.figures import draw_evolutions, swiss_roll
 from benchmarks.paper.geometry import PROBLEMS
@@ -49,6 +50,7 @@ def test_a_cell_is_a_set_of_constructor_arguments(problem):
         assert type(parameters["velocity"]) is type(METHODS[cell.method])
         assert (parameters["optimizer"] == "adagrad") == cell.adagrad
         assert parameters["batch_size"] == (128 if cell.batch else None)
+        assert len(parameters["base"]) == (128 if cell.batch else 1024)
         assert parameters["noise_scale"] == float(cell.anneal)
         assert parameters["step_size"] == 0.1 and parameters["n_steps"] == 1000
         if cell.const:
@@ -115,7 +117,14 @@ def test_the_roll_is_as_spread_out_as_the_mark():
     roll = swiss_roll(np.random.RandomState(1))
     mark = PROBLEMS["question mark"].draw(np.random.RandomState(2))
     assert_allclose(roll.std(), mark.std(), rtol=0.1)
-    assert_allclose(roll.mean(axis=0), 0, atol=1e-12)
+    assert_allclose(roll.mean(axis=0), 0, atol=1e-6)  # in single precision
+
+
+def test_a_picture_of_a_whole_run_loses_nothing():
+    X = np.arange(10.0).reshape(5, 2)
+    run = {0: (X, 0.5), 10: (X + 99, 0.25)}
+    figure = draw_evolutions({"a": run}, {"a": X}, "a run", whole=True)
+    assert figure.axes[1].get_title() == "step 10, distance 0.250"
 
 
 def test_pictures_say_where_particles_are_lost():
@@ -138,6 +147,29 @@ def test_calibration_measures_what_it_changes():
     assert len({str(problem) for _, _, problem in tried}) == len(tried)
     near, far = calibrate.starts(PROBLEMS["grid"])
     assert 0 < near < far < 2
+
+
+@pytest.mark.filterwarnings("ignore:Only 4 of 8 mini-batches")
+@pytest.mark.parametrize("what, reading, cell", variants.VARIANTS)
+def test_a_variant_is_another_run_of_its_cell(what, reading, cell):
+    assert cell in cells(cell.problem)
+    assert variants.smallest_with(lambda *_: {}, cell, n_steps=4) == smallest(cell, 0, n_steps=4)
+    draw = PROBLEMS[cell.problem].draw_trial(0, cell.offset)
+    as_in_tables, changes = sampler(cell, draw.base).get_params(), reading(cell, draw)
+    assert all(repr(as_in_tables[name]) != repr(value) for name, value in changes.items())
+    assert 0 < variants.smallest_with(reading, cell, n_steps=4) < 1
+
+
+def test_bandwidths_are_those_of_the_particles_now():
+    draw = PROBLEMS["grid"].draw_trial(0, True)
+    X, Y = draw.X[:50], draw.base[:50]
+    velocity, sigma = variants.Recomputed(METHODS["SD"]).fit(X), naive.paper_bandwidth(Y)
+    assert_allclose(velocity(Y, X, Y, 7.0), clone(METHODS["SD"]).fit(X)(Y, X, Y, sigma), rtol=1e-3)
+
+
+def test_the_smallest_of_more_batches_is_smaller():
+    few, many = (variants.smallest_of_batches("grid", 0, n_steps) for n_steps in (2, 20))
+    assert 0 < many < few < 0.2
 
 
 def test_everything_in_little(tmp_path):

@@ -118,6 +118,37 @@ def test_dtype_is_kept(dtype):
     assert_allclose(velocity(Z, X, Y, 1.0), exact, atol=1e-5 if dtype == np.float32 else 0)
 
 
+# --- Stein, by the difference of scores -----------------------------------------------------------
+
+
+@every_sigma
+@pytest.mark.parametrize("score", [None, np.sin])
+def test_stein_by_difference_is_the_second_line_of_equation_51(score, sigma):
+    Z, X, Y = draw()
+    of_target = naive.score(Y, X, sigma) if score is None else score(Y)
+    difference = of_target - naive.score(Y, Y, sigma)
+    expected = naive.svgd_by_difference(Z, Y, difference, sigma)
+    result = Stein(score, difference=True).fit(X)(Z, X, Y, sigma)
+    assert_allclose(result, expected, rtol=1e-10, atol=1e-12 / sigma)
+
+
+@every_sigma
+def test_stein_by_difference_rests_at_the_target_rows_and_the_first_line_does_not(sigma):
+    Z, X, _ = draw()
+    assert (Stein(difference=True).fit(X)(Z, X, X, sigma) == 0).all()
+    assert np.abs(Stein().fit(X)(Z, X, X, sigma)).max() > 1e-3 / sigma
+
+
+@pytest.mark.parametrize("score", [None, np.sin])
+def test_a_row_at_a_particles_place_sees_what_the_particle_sees(score):
+    Z, X, Y = draw()
+    velocity = Stein(score, difference=True).fit(X)
+    as_particles = velocity(Y[:9], X, Y, 1.0)
+    assert_allclose(velocity(Y[:9], X, Y, 1.0, own=stand_in(Y[:9], Y)), as_particles, rtol=1e-9)
+    elsewhere = velocity(Z, X, Y, 1.0, own=stand_in(Z, Y))
+    assert np.abs(elsewhere - velocity(Z, X, Y, 1.0)).max() > 1e-3
+
+
 # --- modules in place of the kernel estimates -----------------------------------------------------
 
 

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from benchmarks.paper.cells import N_STEPS
-from benchmarks.paper.figures import FIGURES
+from benchmarks.paper.figures import FIGURES, save
 from benchmarks.paper.kept import memory
 from benchmarks.paper.tables import TABLES, compute, render, write
 from benchmarks.report import machine
@@ -36,7 +36,7 @@ def make_tables(numbers, problem, n_trials, n_steps, folder, n_jobs):
 def make_figure(number, n_steps, folder):
     start = time.perf_counter()
     path = folder / f"figure_{number}.png"
-    FIGURES[number](n_steps).savefig(path, dpi=110)
+    save(FIGURES[number](n_steps), path)
     print(f"{path}  ({time.perf_counter() - start:.0f} s)", flush=True)
 
 

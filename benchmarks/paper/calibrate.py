@@ -29,14 +29,14 @@ def choices(name):
     """(what is changed, to what, the problem with that change), the choice that was made first."""
     problem = PROBLEMS[name]
     yield "as chosen", "", problem
-    for scale in (0.35, 0.5, 0.7, 1.0):
+    for scale in (0.15, 0.2, 0.3, 0.4):
         if scale != problem.frequency_scale:
             yield "frequency scale", scale, problem._replace(frequency_scale=scale)
     for key, value in problem.target.items():
-        for factor in (0.5, 2.0):
+        for factor in (0.5, 0.8, 1.25, 2.0):
             changed = {**problem.target, key: factor * value}
             yield key, factor * value, problem._replace(target=changed)
-    for std in (0.5, 2.0):
+    for std in (1.0, 1.5, 3.0):
         yield "base std", std, problem._replace(base_std=std)
     for factor in (0.7, 1.4):
         offset = tuple(round(factor * x, 2) for x in problem.offset)

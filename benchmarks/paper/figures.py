@@ -1,5 +1,7 @@
 """Figures 1 to 5: what the paper shows, drawn from runs of ours."""
 
+import io
+
 import numpy as np
 from sklearn.datasets import make_swiss_roll
 
@@ -32,7 +34,7 @@ def snapshots(flow, X, base, n_steps):
     return {step: seen[step] for step in wanted if step < len(seen)}
 
 
-def evolutions(problem, n_steps=N_STEPS):
+def evolutions(problem, n_steps=N_STEPS, methods=tuple(METHODS)):
     """{method: {step: (particles, distance)}} of the conditions of Figures 1 and 2, and target.
 
     No AdaGrad, all data in each step, the cosine schedule, noise, and a distant base: the second
@@ -40,7 +42,7 @@ def evolutions(problem, n_steps=N_STEPS):
     """
     draw = PROBLEMS[problem].draw_trial(0, True)
     distance, runs = Distance(draw.X, draw.frequencies), {}
-    for method in METHODS:
+    for method in methods:
         cell = Cell(problem, False, False, False, True, True, method)
         flow = sampler(cell, draw.base, n_steps, random_state=0)
         seen = snapshots(flow, draw.X, draw.base, n_steps)
@@ -49,11 +51,11 @@ def evolutions(problem, n_steps=N_STEPS):
 
 
 def swiss_roll(rng):
-    """The roll about its mean, as spread out as the question mark."""
-    roll = make_swiss_roll(N_ROWS, random_state=rng)[0]
+    """The roll about its mean, as spread out as the question mark, and rolled up in its plane."""
+    roll = make_swiss_roll(N_ROWS, random_state=rng)[0][:, [0, 2, 1]]
     roll -= roll.mean(axis=0)
     mark = PROBLEMS["question mark"].draw(np.random.RandomState(0))
-    return roll * (mark.std() / roll.std())
+    return (roll * (mark.std() / roll.std())).astype(np.float32)
 
 
 def interpolations(n_steps=N_STEPS):
@@ -84,7 +86,7 @@ def neighbor_distances(n_steps=N_STEPS):
     The particles are those of Figure 2; target rows do not count as their own neighbours. New rows
     of the target's law, which the paper does not show, are what particles should look like.
     """
-    runs, X = evolutions("question mark", n_steps)
+    runs, X = evolutions("question mark", n_steps, ["SD"])
     particles, _ = runs["SD"][n_steps]
     fresh = PROBLEMS["question mark"].draw(np.random.RandomState(1))
     return {
@@ -119,8 +121,20 @@ def _pyplot():
     return plt
 
 
-def draw_evolutions(rows, targets, title):
-    """A row of pictures for each run, a column for each step; targets below the particles."""
+def save(figure, path):
+    """A small file: few colours are enough."""
+    from PIL import Image
+
+    drawn = io.BytesIO()
+    figure.savefig(drawn, dpi=80)
+    Image.open(drawn).convert("RGB").quantize(32).save(path, optimize=True)
+
+
+def draw_evolutions(rows, targets, title, whole=False):
+    """A row of pictures for each run, a column for each step; targets below the particles.
+
+    The window is that of target and base, or holds the whole run.
+    """
     plt = _pyplot()
     steps = list(next(iter(rows.values())))
     d = next(iter(targets.values())).shape[1]
@@ -133,14 +147,15 @@ def draw_evolutions(rows, targets, title):
     )
     for (name, run), line in zip(rows.items(), axes, strict=True):
         X = targets[name]
-        window = np.concatenate([X, run[steps[0]][0]])
+        seen = steps if whole else steps[:1]
+        window = np.concatenate([X, *(run[step][0] for step in seen if step in run)])
         for step, axis in zip(steps, line, strict=True):
-            axis.scatter(*X.T, s=2, c=TARGET, alpha=0.35, linewidths=0)
+            axis.scatter(*X.T, s=5, c=TARGET, alpha=0.3, linewidths=0, zorder=1)
             axis.set_title(f"step {step}", fontsize=9)
             if step in run:
                 particles, distance = run[step]
                 inside = _inside(particles, window)
-                axis.scatter(*particles[inside].T, s=3, c=MOVED, linewidths=0)
+                axis.scatter(*particles[inside].T, s=2, c=MOVED, linewidths=0, zorder=2)
                 left = f", {np.count_nonzero(~inside)} outside" if not inside.all() else ""
                 axis.set_title(f"step {step}, distance {distance:.3f}{left}", fontsize=9)
             _set_window(axis, window)
@@ -172,6 +187,8 @@ def _set_window(axis, window):
     for name, a, b in zip(names, low, high, strict=True):
         axis.set(**{f"{name}lim": (a, b), f"{name}ticks": []})
     if len(names) == 3:
+        axis.computed_zorder = False
+        axis.set_axis_off()
         axis.set_box_aspect(high - low, zoom=1.3)
         axis.view_init(elev=80, azim=-90)  # the question mark is drawn in the first two columns
     else:
@@ -197,18 +214,28 @@ def draw_pairs(axis, truth, learned, name):
 
 def figure_1(n_steps):
     runs, X = evolutions("grid", n_steps)
-    return draw_evolutions(runs, dict.fromkeys(runs, X), "Figure 1: to 25 Gaussians")
+    return draw_evolutions(
+        runs,
+        dict.fromkeys(runs, X),
+        "Figure 1: particles (blue) on their way to 25 Gaussians (red)",
+    )
 
 
 def figure_2(n_steps):
     runs, X = evolutions("question mark", n_steps)
-    return draw_evolutions(runs, dict.fromkeys(runs, X), "Figure 2: to 30 Gaussians in space")
+    return draw_evolutions(
+        runs,
+        dict.fromkeys(runs, X),
+        "Figure 2: particles (blue) on their way to 30 Gaussians in space (red)",
+    )
 
 
 def figure_3(n_steps):
     runs = interpolations(n_steps)
     rows, targets = ({n: run[i] for n, run in runs.items()} for i in (1, 0))
-    return draw_evolutions(rows, targets, "Figure 3: from one data set to another")
+    return draw_evolutions(
+        rows, targets, "Figure 3: from one data set (blue) to another (red)", whole=True
+    )
 
 
 def figure_4(n_steps):
