@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import ortho_group
 from sklearn.base import BaseEstimator, clone
 
-from skflow import SDFlowSampler
+from skflow import SDFlowSampler, _base_sampler
 from skflow._kernels import dense
 from skflow._stand_in import stand_in
 from skflow.denoisers import KernelDenoiser
@@ -353,6 +353,7 @@ def test_the_target_is_laid_out_once(velocity, weighted, monkeypatch):
             super().__init__(points, *arguments)
 
     monkeypatch.setattr(dense, "FusedLayout", Counted)
+    monkeypatch.setattr(_base_sampler, "warn_of_pace", lambda *_, **__: None)  # with other rows
     options = {"n_particles": 50, "n_steps": 5, "random_state": 0}
     SDFlowSampler(velocity=velocity, **options).fit(X, sample_weight=weights)
     assert len(layouts) == (1 if isinstance(velocity, Denoising) else 1 + 5)
