@@ -6,7 +6,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils._set_output import ADAPTERS_MANAGER, _get_output_config
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-__all__ = ["sample"]
+__all__ = ["check_way_back", "sample", "steps_of", "undo"]
 
 
 def sample(pipeline, n_samples=1, random_state=None, **params):
@@ -62,7 +62,7 @@ def sample(pipeline, n_samples=1, random_state=None, **params):
     >>> list(wines.columns[:2]), bool(10 < wines["alcohol"].mean() < 16)
     (['alcohol', 'malic_acid'], True)
     """
-    steps = _steps(pipeline)
+    steps = steps_of(pipeline)
     if not steps:
         raise TypeError("The pipeline has no step that draws rows.")
     *earlier, (name, sampler) = steps
@@ -71,26 +71,36 @@ def sample(pipeline, n_samples=1, random_state=None, **params):
             f"The last step, {name!r}, has no sample: {type(sampler).__name__} draws no rows."
         )
     check_is_fitted(sampler)
-    for name, step in earlier:
+    check_way_back(earlier)
+    if random_state is not None:
+        params["random_state"] = random_state
+    drawn = sampler.sample(n_samples, **params)
+    drawn, *rest = drawn if isinstance(drawn, tuple) else (drawn,)
+    rows = undo(earlier, drawn)
+    if earlier:
+        rows = _framed(rows, drawn, earlier[0][1])
+    return (rows, *rest) if rest else rows
+
+
+def check_way_back(steps):
+    """Raise a TypeError unless rows can be brought back through all of these named steps."""
+    for name, step in steps:
         if not _can_be_undone(step):
             raise TypeError(
                 f"Samples cannot be brought back through step {name!r}: {type(step).__name__} has "
                 "no inverse_transform."
             )
         check_is_fitted(step)
-    if random_state is not None:
-        params["random_state"] = random_state
-    drawn = sampler.sample(n_samples, **params)
-    drawn, *rest = drawn if isinstance(drawn, tuple) else (drawn,)
-    rows = drawn
-    for _, step in reversed(earlier):
+
+
+def undo(steps, rows):
+    """Rows as they were before these named steps."""
+    for _, step in reversed(steps):
         rows = step.inverse_transform(rows)
-    if earlier:
-        rows = _framed(rows, drawn, earlier[0][1])
-    return (rows, *rest) if rest else rows
+    return rows
 
 
-def _steps(estimator, name="estimator"):
+def steps_of(estimator, name="estimator"):
     """Names and estimators, those of pipelines within pipelines laid out flat."""
     estimator = getattr(estimator, "best_estimator_", estimator)
     while isinstance(estimator, FrozenEstimator):
@@ -98,7 +108,7 @@ def _steps(estimator, name="estimator"):
     if not isinstance(estimator, Pipeline):
         return [(name, estimator)]
     named = [(name, step) for name, step in estimator.steps if step not in (None, "passthrough")]
-    return [flat for name, step in named for flat in _steps(step, name)]
+    return [flat for name, step in named for flat in steps_of(step, name)]
 
 
 def _can_be_undone(step):

@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "_estimators": set(),
     "denoisers": {"_estimators", "_kernels"},
     "velocities": {"_density_ratio", "_kernels"},
-    "metrics": {"_kernels"},
+    "metrics": {"_kernels", "_pipelines"},
     "datasets": set(),
     "_fixed_point": set(),
     "_flow": set(),

@@ -8,11 +8,11 @@ from numbers import Integral, Real
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
 
+from skflow._pipelines import check_way_back, steps_of, undo
 from skflow.metrics._characteristic_function import characteristic_function_distance
 from skflow.metrics._classifier import classifier_two_sample_auc
 from skflow.metrics._combined import fidelity_without_copying
@@ -97,20 +97,6 @@ _JUDGES = {
 }
 
 
-def _unwrapped(estimator):
-    """The transformers before a fitted sampler, and the sampler."""
-    steps = []
-    while True:
-        if hasattr(estimator, "best_estimator_"):
-            estimator = estimator.best_estimator_
-        elif isinstance(estimator, Pipeline):
-            if len(estimator) > 1:
-                steps.append(estimator[:-1])
-            estimator = estimator[-1]
-        else:
-            return steps, estimator
-
-
 def _seeds(random_state, heldout):
     """Two seeds: every fold has its own, and all candidates of a search the same in each.
 
@@ -132,13 +118,14 @@ class _Rows:
     """
 
     def __init__(self, estimator, heldout, n_samples, random_state, standardize):
-        self._steps, self._sampler = _unwrapped(estimator)
+        *self._steps, (_, self._sampler) = steps_of(estimator)
         self._given = heldout
         if not _takes(getattr(self._sampler, "sample", None), "random_state"):
             raise TypeError(
                 "A sample scorer judges samplers, and pipelines that end in one: estimators with "
                 f"sample(n_samples, random_state). {type(self._sampler).__name__} is none."
             )
+        check_way_back(self._steps)
         (heldout,) = check_samples(heldout=np.asarray(heldout))
         seed, self.seed = _seeds(random_state, heldout)
         n_samples = len(heldout) if n_samples is None else n_samples
@@ -149,15 +136,7 @@ class _Rows:
 
     def _back(self, rows):
         """Rows of the sampler in the columns of the whole estimator."""
-        for transformers in reversed(self._steps):
-            if not hasattr(transformers, "inverse_transform"):
-                raise TypeError(
-                    "A sample scorer compares rows in the columns that a pipeline is given, and "
-                    "has to carry samples back to them, but not every step before the sampler has "
-                    f"an inverse_transform: {[step for _, step in transformers.steps]}."
-                )
-            rows = transformers.inverse_transform(rows)
-        return np.asarray(rows)
+        return np.asarray(undo(self._steps, rows))
 
     def _scaled(self, rows):
         return rows if self._scaler is None else self._scaler.transform(rows)
@@ -179,8 +158,8 @@ class _Rows:
         if not self._steps:
             return self.heldout
         rows = self._given
-        for transformers in self._steps:
-            rows = transformers.transform(rows)
+        for _, step in self._steps:
+            rows = step.transform(rows)
         return self._scaled(self._back(rows))
 
 
