@@ -21,7 +21,7 @@ import warnings
 import numpy as np
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV, train_test_split
-from sklearn.neighbors import KernelDensity, NearestNeighbors
+from sklearn.neighbors import KernelDensity
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.harness import Missing, need
@@ -81,18 +81,18 @@ def gaussian_copula(train, n, seed):
     return copula.sample(n).to_numpy()
 
 
-def smote(train, n, seed, n_neighbors=5):
-    """What SMOTE does with one class: points between training rows and near neighbours of them."""
-    rng, scaler = np.random.RandomState(seed), StandardScaler().fit(train)
+def smote(train, n, seed):
+    """SMOTE of imbalanced-learn: as many new rows of a class, beside one of other rows."""
+    over_sampling = need("imblearn.over_sampling", "imbalanced-learn")
+    scaler = StandardScaler().fit(train)
     rows = scaler.transform(train)
-    neighbors = (
-        NearestNeighbors(n_neighbors=n_neighbors).fit(rows).kneighbors(return_distance=False)
+    both = np.concatenate([rows, np.zeros_like(rows)])  # neighbours are of the same class
+    labels = np.repeat([1, 0], len(rows))
+    enough = {1: len(rows) + n}
+    drawn, _ = over_sampling.SMOTE(sampling_strategy=enough, random_state=seed).fit_resample(
+        both, labels
     )
-    first = rng.randint(len(rows), size=n)
-    second = neighbors[first, rng.randint(n_neighbors, size=n)]
-    return scaler.inverse_transform(
-        rows[first] + rng.uniform(size=(n, 1)) * (rows[second] - rows[first])
-    )
+    return scaler.inverse_transform(drawn[len(both) :])
 
 
 class _Drawn:
