@@ -136,6 +136,22 @@ def test_kernel_mean_is_the_paper(case, algorithm, dtype, width):
         assert within(results[:1], expected[:1], [limit])
 
 
+@every_dtype
+@pytest.mark.parametrize("algorithm", ["dense", "blocks"])
+@pytest.mark.parametrize("width", [2, 7, 40])
+def test_many_blocks_of_queries_and_many_subtotals(width, algorithm, dtype):
+    """One thread, so that blocks follow each other in the same memory."""
+    Z, X = draw(width, dtype, n_queries=700, n_points=5000)
+    sigma = np.sqrt(width)
+    before = numba.get_num_threads()
+    try:
+        numba.set_num_threads(1)
+        result = kernel_mean(Z, X, sigma, algorithm=algorithm)
+    finally:
+        numba.set_num_threads(before)
+    assert within(result, naive.kernel_mean(Z, X, sigma), bounds(Z, X, sigma))
+
+
 @pytest.mark.parametrize("dtypes", [("f4", "f8"), ("f8", "f4"), ("i4", "i8"), ("f4", "i8")])
 def test_other_dtypes_are_computed_in_float64(dtypes):
     Z, X = ((4 * A).astype(dtype) for A, dtype in zip(draw(3, float), dtypes, strict=True))
