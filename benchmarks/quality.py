@@ -41,8 +41,7 @@ YARDSTICK = "KernelDensity, CV"
 
 def flow(train, n, seed, base="normal"):
     """SDFlowSampler as it comes, or from another base."""
-    # Another seed than that of fit: the same would begin at the rows where the particles began.
-    return SDFlowSampler(base=base, random_state=seed).fit(train).sample(n, random_state=seed + 1)
+    return SDFlowSampler(base=base, random_state=seed).fit(train).sample(n, random_state=seed)
 
 
 def flow_from_mixture(train, n, seed):

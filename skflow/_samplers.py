@@ -77,11 +77,12 @@ class SDFlowSampler(BaseFlowSampler):
         ("spherical", as in the paper), in proportion to each column's standard deviation
         ("diag"), or to the target's covariance ("full", whitened).
     discrete_features : {"auto"}, bool or array-like, default="auto"
-        Columns of which `sample` gives values that occur in X, each time the nearest: such as
-        counts, grades or codes. "auto" takes those in which, of the different rows of X, at least
-        every other one shares its value with another; True takes all columns, False none, and an
-        array is a mask, or lists columns by place or name. `transform` and ``particles_`` know
-        nothing of it, nor does `sample` at a `t_stop` before the end.
+        Columns of which `sample` gives values that occur in X, such as counts, grades or codes:
+        each time the nearest, but that values come as often as in X, within a standard error.
+        "auto" takes the columns in which, of the different rows of X, at least every other one
+        shares its value with another; True takes all columns, False none, and an array is a mask,
+        or lists columns by place or name. `transform` and ``particles_`` know nothing of it, nor
+        does `sample` at a `t_stop` before the end.
     optimizer : {"sgd", "adagrad"} or object with ``init`` and ``step``, default="sgd"
         How a velocity becomes a step; see :mod:`skflow.optimizers`.
     velocity : velocity, default=None
@@ -231,11 +232,12 @@ class MMDFlowSampler(BaseFlowSampler):
         ("spherical", as in the paper), in proportion to each column's standard deviation
         ("diag"), or to the target's covariance ("full", whitened).
     discrete_features : {"auto"}, bool or array-like, default="auto"
-        Columns of which `sample` gives values that occur in X, each time the nearest: such as
-        counts, grades or codes. "auto" takes those in which, of the different rows of X, at least
-        every other one shares its value with another; True takes all columns, False none, and an
-        array is a mask, or lists columns by place or name. `transform` and ``particles_`` know
-        nothing of it, nor does `sample` at a `t_stop` before the end.
+        Columns of which `sample` gives values that occur in X, such as counts, grades or codes:
+        each time the nearest, but that values come as often as in X, within a standard error.
+        "auto" takes the columns in which, of the different rows of X, at least every other one
+        shares its value with another; True takes all columns, False none, and an array is a mask,
+        or lists columns by place or name. `transform` and ``particles_`` know nothing of it, nor
+        does `sample` at a `t_stop` before the end.
     optimizer : {"sgd", "adagrad"} or object with ``init`` and ``step``, default="sgd"
         How a velocity becomes a step; see :mod:`skflow.optimizers`.
     velocity : velocity, default=None
@@ -396,11 +398,12 @@ class SVGDSampler(BaseFlowSampler):
         ("spherical", as in the paper), in proportion to each column's standard deviation
         ("diag"), or to the target's covariance ("full", whitened).
     discrete_features : {"auto"}, bool or array-like, default="auto"
-        Columns of which `sample` gives values that occur in X, each time the nearest: such as
-        counts, grades or codes. "auto" takes those in which, of the different rows of X, at least
-        every other one shares its value with another; True takes all columns, False none, and an
-        array is a mask, or lists columns by place or name. `transform` and ``particles_`` know
-        nothing of it, nor does `sample` at a `t_stop` before the end.
+        Columns of which `sample` gives values that occur in X, such as counts, grades or codes:
+        each time the nearest, but that values come as often as in X, within a standard error.
+        "auto" takes the columns in which, of the different rows of X, at least every other one
+        shares its value with another; True takes all columns, False none, and an array is a mask,
+        or lists columns by place or name. `transform` and ``particles_`` know nothing of it, nor
+        does `sample` at a `t_stop` before the end.
     optimizer : {"sgd", "adagrad"} or object with ``init`` and ``step``, default="adagrad"
         How a velocity becomes a step; see :mod:`skflow.optimizers`.
     velocity : velocity, default=None
@@ -547,11 +550,12 @@ class DiffusionSampler(BaseFlowSampler):
         ("spherical", as in the paper), in proportion to each column's standard deviation
         ("diag"), or to the target's covariance ("full", whitened).
     discrete_features : {"auto"}, bool or array-like, default="auto"
-        Columns of which `sample` gives values that occur in X, each time the nearest: such as
-        counts, grades or codes. "auto" takes those in which, of the different rows of X, at least
-        every other one shares its value with another; True takes all columns, False none, and an
-        array is a mask, or lists columns by place or name. `transform` and ``particles_`` know
-        nothing of it, nor does `sample` at a `t_stop` before the end.
+        Columns of which `sample` gives values that occur in X, such as counts, grades or codes:
+        each time the nearest, but that values come as often as in X, within a standard error.
+        "auto" takes the columns in which, of the different rows of X, at least every other one
+        shares its value with another; True takes all columns, False none, and an array is a mask,
+        or lists columns by place or name. `transform` and ``particles_`` know nothing of it, nor
+        does `sample` at a `t_stop` before the end.
     denoiser : denoiser, default=None
         Estimate of E[x | z], by default :class:`~skflow.denoisers.KernelDenoiser`. A trained one,
         :class:`~skflow.denoisers.RegressorDenoiser`, makes rows that are no copies at small

