@@ -64,7 +64,7 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         step_size=0.1,
         n_steps=100,
         noise_scale=1.0,
-        base="normal",
+        base="mixture",
         n_particles=1000,
         batch_size=None,
         covariance_type="diag",

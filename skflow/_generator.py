@@ -58,7 +58,7 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         smoother and the less detailed the result. A name is a rule (D are distances between pairs
         of rows in flow space):
 
-        - "auto": the median distance of a target row to its tenth nearest neighbour;
+        - "auto": 1.4 times the median distance of a target row to its tenth nearest neighbour;
         - "paper": ``2 median(D^2) / log(n + 1)`` over n rows of the base (footnote 14);
         - "liu-wang": the same with 0.5 in place of 2, as in the published code of SVGD;
         - "scott", "silverman": the rules of thumb of kernel density estimation.

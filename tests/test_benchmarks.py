@@ -311,8 +311,8 @@ def test_quality_judges_samplers():
     names = ["SDFlowSampler", quality.YARDSTICK, "GaussianMixture, BIC"]
     names += ["GaussianMixture, BIC, refined"]
     names += ["SMOTE"] if find_spec("imblearn") else []
-    samplers = {name: quality.SAMPLERS[name] for name in names}
-    rows = list(quality.run(["iris"], n_splits=1, samplers=samplers, n_rows=80))
+    names += ["GaussianMixture, BIC, rounded"]
+    rows = list(quality.run(["iris"], n_splits=1, samplers=names, n_rows=80))
     assert [name for _, name, _, _ in rows] == names
     figures = np.array([means for _, _, means, _ in rows])
     assert figures.shape == (len(names), len(quality.FIGURES))
@@ -322,7 +322,7 @@ def test_quality_judges_samplers():
 
 
 def test_quality_prints_tables(capsys, monkeypatch):
-    monkeypatch.setattr(quality, "judge", lambda sampler, X, seed: [0.5, 0.0, 0.5, 1.0 + seed])
+    monkeypatch.setattr(quality, "judge", lambda name, X, seed: [0.5, 0.0, 0.5, 1.0 + seed])
     quality.main(["--splits", "2", "--datasets", "wine", "iris"])
     out = capsys.readouterr().out
     assert "| wine | SDFlowSampler | 0.500 ± 0.000 |" in out
