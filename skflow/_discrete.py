@@ -6,6 +6,8 @@ import numpy as np
 
 __all__ = ["DiscreteFeatures", "check_discrete_features"]
 
+_ROWS_PER_VALUE = 2
+
 
 def check_discrete_features(discrete_features, n_features, names=None):
     """Mask of the columns that a parameter ``discrete_features`` names, or None if it is "auto".
@@ -72,9 +74,9 @@ class DiscreteFeatures:
         if mask is None:
             n_values = np.array([len(values) for values, _ in counted])
             n_rows = weights.sum()
-            if (n_values > 1).sum() > 1 and (2 * n_values <= n_rows).any():
+            if (n_values > 1).sum() > 1 and (_ROWS_PER_VALUE * n_values <= n_rows).any():
                 n_rows = len(np.unique(X, axis=0))  # rows that are there twice are no evidence
-            mask = 2 * n_values <= n_rows
+            mask = _ROWS_PER_VALUE * n_values <= n_rows
         self.mask_ = mask
         self._counted = {j: counted[j] for j in np.flatnonzero(mask).tolist()}
 

@@ -2,7 +2,7 @@
 
 import inspect
 import warnings
-from copy import copy, deepcopy
+from copy import deepcopy
 from numbers import Integral
 
 import numpy as np
@@ -11,9 +11,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_array
 from sklearn.utils.validation import has_fit_parameter
+from threadpoolctl import threadpool_limits
 
 from skflow._kernels import nearest
-from skflow._space import symmetric_root, weighted_moments
+from skflow._space import row_times, symmetric_root, weighted_moments
 
 __all__ = [
     "LatentSource",
@@ -55,26 +56,36 @@ class MixtureSource:
         self.mean_, self.scale_ = rows.mean(axis=0), rows.std(axis=0)
         self.scale_[self.scale_ == 0] = 1.0
         rows = (rows - self.mean_) / self.scale_
-        seed = rng.randint(np.iinfo(np.int32).max)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # a start need not be perfect
-            best = [self._best_mixture(rows, kind, seed) for kind in ("full", "diag")]
-        self.mixture_ = min(best, key=lambda mixture: mixture.bic(rows))
+        self.span_ = _projector(rows)
+        self.mixture_ = self._best_mixture(rows, rng.randint(np.iinfo(np.int32).max))
+        covariances = self.mixture_.covariances_
+        if self.mixture_.covariance_type == "full":
+            self.roots_ = np.linalg.cholesky(covariances)
+        else:
+            self.roots_ = [np.diag(np.sqrt(squares)) for squares in covariances]
 
-    def _best_mixture(self, rows, kind, seed):
-        """Of one kind of covariance: one component more, while the BIC has fallen lately."""
+    def _best_mixture(self, rows, seed):
+        """Of either kind of covariance one component more, while the BIC has fallen lately."""
         from sklearn.mixture import GaussianMixture  # loads all of sklearn.cluster
 
         most = min(self.most_components, max(1, len(np.unique(rows, axis=0)) // 2))
-        best, least = None, np.inf
-        for k in range(1, most + 1):
-            mixture = GaussianMixture(k, covariance_type=kind, reg_covar=1e-3, random_state=seed)
-            bic = mixture.fit(rows).bic(rows)
-            if bic < least:
-                best, least = mixture, bic
-            elif k > best.n_components + 1:
-                break
-        return best
+        found = []
+        # In one thread: the order of sums would decide between mixtures that are as good.
+        with warnings.catch_warnings(), threadpool_limits(1):
+            warnings.simplefilter("ignore", ConvergenceWarning)  # a start need not be perfect
+            for kind in ("full", "diag"):
+                best, least = 0, np.inf
+                for k in range(1, most + 1):
+                    mixture = GaussianMixture(
+                        k, covariance_type=kind, reg_covar=1e-3, random_state=seed
+                    )
+                    bic = mixture.fit(rows).bic(rows)
+                    found.append((bic, len(found), mixture))
+                    if bic < least:
+                        best, least = k, bic
+                    elif k > best + 1:
+                        break
+        return min(found)[2]
 
     def _rows(self, flow_X, weights):
         """A systematic sample of the rows, sorted: their order and repetition are no matter."""
@@ -88,9 +99,26 @@ class MixtureSource:
 
     def draw(self, n_samples, rng):
         """Fresh rows in flow space."""
-        mixture = copy(self.mixture_).set_params(random_state=rng.randint(np.iinfo(np.int32).max))
-        rows, _ = mixture.sample(n_samples)  # grouped by component
-        return self.mean_ + self.scale_ * rows[rng.permutation(n_samples)]
+        # GaussianMixture.sample turns by what rounding decides where a covariance is nearly round.
+        mixture = self.mixture_
+        components = rng.choice(len(mixture.weights_), size=n_samples, p=mixture.weights_)
+        rows = rng.standard_normal((n_samples, len(self.mean_)))
+        for k in np.unique(components):
+            mine = components == k
+            rows[mine] = mixture.means_[k] + row_times(rows[mine], self.roots_[k].T)
+        if self.span_ is not None:
+            rows = row_times(rows, self.span_)
+        return self.mean_ + self.scale_ * rows
+
+
+def _projector(rows):
+    """Onto the space that centred rows span; None if that is everything.
+
+    The covariance of a component is regular, but columns that are constant, or equal, stay so.
+    """
+    _, values, axes = np.linalg.svd(rows, full_matrices=False)
+    axes = axes[values > 1e-10 * max(values[0], 1.0)]
+    return None if len(axes) == rows.shape[1] else axes.T @ axes
 
 
 class LatentSource:

@@ -31,7 +31,7 @@ def test_defaults_arrive_and_do_not_copy(params, name):
 
 
 def test_too_few_steps():
-    sampler = SDFlowSampler(n_steps=3, n_particles=300, random_state=0)
+    sampler = SDFlowSampler(0.5, n_steps=3, base="normal", n_particles=300, random_state=0)
     ((category, message),) = warned(sampler, DATA["iris"])
     assert category is ConvergenceWarning
     assert message.startswith("After 3 steps the particles still move")

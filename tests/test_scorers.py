@@ -348,7 +348,7 @@ def test_the_combined_score_chooses_no_copies_in_folds():
 def test_searches_nest_run_in_parallel_and_pickle():
     rule = partial(most_faithful, limit=-0.7)
     grid = {"bandwidth": [0.1, "auto"]}
-    sampler = SDFlowSampler(n_steps=20, n_particles=100, random_state=0)
+    sampler = SDFlowSampler(n_particles=100, random_state=0)
     searches = [
         GridSearchCV(sampler, grid, scoring=get_sample_scorer(PAIR), refit=rule, cv=3, n_jobs=n)
         for n in (1, 2)
@@ -358,6 +358,7 @@ def test_searches_nest_run_in_parallel_and_pickle():
     for name in PAIR:
         assert_array_equal(one[f"split1_test_{name}"], two[f"split1_test_{name}"])
     assert pickle.loads(pickle.dumps(searches[0])).best_index_ == searches[0].best_index_
+    assert searches[0].best_params_ == {"bandwidth": "auto"}
     nested = cross_val_score(searches[0], X, cv=3, scoring=get_sample_scorer("neg_privacy_loss"))
     alone = cross_val_score(
         searches[0].best_estimator_, X, cv=3, scoring=get_sample_scorer("neg_privacy_loss")
