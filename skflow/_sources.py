@@ -6,6 +6,7 @@ from copy import deepcopy
 from numbers import Integral
 
 import numpy as np
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
@@ -71,7 +72,11 @@ class MixtureSource:
         most = min(self.most_components, max(1, len(np.unique(rows, axis=0)) // 2))
         found = []
         # In one thread: the order of sums would decide between mixtures that are as good.
-        with warnings.catch_warnings(), threadpool_limits(1):
+        with (
+            warnings.catch_warnings(),
+            threadpool_limits(1),
+            config_context(array_api_dispatch=False),  # k-means has none
+        ):
             warnings.simplefilter("ignore", ConvergenceWarning)  # a start need not be perfect
             for kind in ("full", "diag"):
                 best, least = 0, np.inf

@@ -134,6 +134,18 @@ def test_nufft_errs_by_no_more_than_the_tolerance(width, tolerance):
 
 
 @finufft
+def test_a_series_of_too_many_terms_is_not_begun(monkeypatch):
+    X = clusters(3, 2000)
+    sigma = 1e-4 * np.ptp(X)  # 10^11 terms
+    Z = queries_of(X, sigma)
+    monkeypatch.setattr(algorithms, "fourier_mean", None)
+    found = kernel_mean(Z, X, sigma, algorithm="nufft", tolerance=1e-6)
+    exact = kernel_mean(Z, X, sigma, algorithm="blocks", tolerance=1e-6)
+    for one, other in zip(found, exact, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@finufft
 @pytest.mark.parametrize("n_values", [1, 2, 5])
 def test_nufft_averages_other_values(n_values):
     X = clusters(2, 500)

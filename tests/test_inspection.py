@@ -128,13 +128,14 @@ def test_evolution_shows_the_rows_of_the_flow(fitted):
         assert ax.get_aspect() == 1
 
 
-def test_evolution_follows_the_rows_of_sample(fitted):
+def test_evolution_follows_the_rows_of_sample():
+    flow = sampler(base="normal").fit(MOONS)
     display = EvolutionDisplay.from_estimator(
-        fitted[2], times=(0, 0.01, 1), n_samples=30, random_state=5
+        flow, times=(0, 0.01, 1), n_samples=30, random_state=5
     )
     base, early, late = display.stages
     assert np.linalg.norm(early - base, axis=1).max() < np.linalg.norm(late - base, axis=1).mean()
-    assert fitted[2].t_stop == 1.0
+    assert flow.t_stop == 1.0
     assert late.shape == (30, 2)
     assert nearest_neighbor_distances(late, MOONS).mean() < 0.9 * (
         nearest_neighbor_distances(base, MOONS).mean()

@@ -44,7 +44,8 @@ class Moving:
 
     def fit(self, X, y=None, *, X_base=None, sample_weight=None):
         base = self.base
-        self.base = WideAndBeside() if isinstance(base, str) else base
+        drawn = isinstance(base, str) and base in {"normal", "mixture"}
+        self.base = WideAndBeside() if drawn else base
         try:
             return super().fit(X, y, X_base=X_base, sample_weight=sample_weight)
         finally:

@@ -12,7 +12,14 @@ from skflow._kernels.dense import (
     squared_lengths,
     suits_differences,
 )
-from skflow._kernels.fourier import LEAST_TOLERANCE, MOST_DIMENSIONS, fourier_mean, fourier_pays
+from skflow._kernels.fourier import (
+    LEAST_TOLERANCE,
+    MOST_DIMENSIONS,
+    MOST_MODES,
+    fourier_mean,
+    fourier_pays,
+    n_modes,
+)
 
 ALGORITHMS = ("auto", "dense", "blocks", "nufft")
 
@@ -45,8 +52,11 @@ def kernel_sums(points, Z, sigma, *, algorithm, tolerance):
             algorithm = "nufft"
     sums, means = np.empty(len(Z)), np.empty((len(Z), points.n_values))
     left = np.arange(len(Z))
-    blocks = algorithm == "blocks" or share < (_BLOCKS_SHARE / 2 if single else _BLOCKS_SHARE)
-    for method in _methods(points, sigma, algorithm == "nufft", blocks, single):
+    fourier = algorithm == "nufft" and n_modes(points, sigma, allowed) <= MOST_MODES
+    narrow = algorithm == "nufft" and not fourier  # a series would take memory and time without end
+    blocks = narrow or algorithm == "blocks"
+    blocks = blocks or share < (_BLOCKS_SHARE / 2 if single else _BLOCKS_SHARE)
+    for method in _methods(points, sigma, fourier, blocks, single):
         if len(left) == 0:
             break
         everything = len(left) == len(Z)

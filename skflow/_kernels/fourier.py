@@ -21,7 +21,7 @@ _DIGITS = 1e-5  # by which they are more accurate than the tolerance: for sums o
 _MARGIN = 3.0  # bandwidths outside the points' box in which queries are answered
 _SAFETY = 10.0  # times the largest error that was measured
 _N_MEASURED = 50
-_MOST_MODES = 2**23
+MOST_MODES = 2**23
 # Of a query and a point, exactly, in the time of one row by dimensions, and of one mode.
 _PAIRS_A_ROW = {1: 300, 2: 1500, 3: 7000}
 _PAIRS_A_MODE = 2000
@@ -138,9 +138,13 @@ def fourier_pays(points, sigma, tolerance, n_queries, n_pairs):
     """Whether a series is at hand, and cheaper than so many pairs of a query and a point."""
     if points.X.shape[1] > MOST_DIMENSIONS or tolerance < LEAST_TOLERANCE:
         return False
+    n_rows, modes = len(points.X) + n_queries, n_modes(points, sigma, tolerance)
+    cost = _PAIRS_A_ROW[points.X.shape[1]] * n_rows + _PAIRS_A_MODE * modes
+    return modes <= MOST_MODES and cost < n_pairs and find_spec("finufft") is not None
+
+
+def n_modes(points, sigma, tolerance):
+    """Number of terms of the series: it grows as the bandwidth shrinks, in every dimension."""
     accuracy = _accuracy(tolerance)
     periods = _periods(np.ptp(points.centered, axis=0), sigma, accuracy)
-    n_modes = math.prod(_shape(periods, sigma, accuracy))
-    n_rows = len(points.X) + n_queries
-    cost = _PAIRS_A_ROW[points.X.shape[1]] * n_rows + _PAIRS_A_MODE * n_modes
-    return n_modes <= _MOST_MODES and cost < n_pairs and find_spec("finufft") is not None
+    return math.prod(_shape(periods, sigma, accuracy))
