@@ -30,8 +30,8 @@ from skflow.schedules import BANDWIDTH_RULES, Cosine, Linear
 DEFAULT = "default"
 
 
-def times_auto(factor):
-    """A multiple of the automatic bandwidth."""
+def to_the_tenth(factor):
+    """A multiple of the median distance of a row to its tenth neighbour; the default is 1.4."""
 
     def parameters(train):
         rows = StandardScaler().fit_transform(train)
@@ -43,7 +43,7 @@ def times_auto(factor):
 FACTORS = {
     "base": [{"base": "normal"}, {"base": "mixture"}],
     "bandwidth": [
-        *({f"{factor:g} times auto": times_auto(factor)} for factor in (0.5, 0.7, 1.4, 2)),
+        *({f"{factor:g} to the tenth": to_the_tenth(factor)} for factor in (0.7, 1, 2, 2.8)),
         *({"bandwidth": rule} for rule in ("silverman", "scott", "paper")),
     ],
     "schedule": [

@@ -141,7 +141,7 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
             start = source.rows_
         else:
             start = source.draw(self.n_particles, rng).astype(X.dtype)
-        bandwidth = self._resolve_bandwidth(target, start)
+        bandwidth = self._resolve_bandwidth(target, source, start)
 
         reach = reach_of(start)
         discrete = DiscreteFeatures(target.X, target.weights, self._discrete_mask(X))

@@ -58,7 +58,8 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         smoother and the less detailed the result. A name is a rule (D are distances between pairs
         of rows in flow space):
 
-        - "auto": 1.4 times the median distance of a target row to its tenth nearest neighbour;
+        - "auto": the median distance of a target row to its tenth nearest neighbour, times 1.4
+          unless the base is given as rows: what is drawn is to be new;
         - "paper": ``2 median(D^2) / log(n + 1)`` over n rows of the base (footnote 14);
         - "liu-wang": the same with 0.5 in place of 2, as in the published code of SVGD;
         - "scott", "silverman": the rules of thumb of kernel density estimation.
@@ -249,7 +250,9 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         rng = check_random_state(self.random_state)
         if goes_on:
             setup = self._resume(X, weights, X_base)
-            setup = setup._replace(bandwidth=self._resolve_bandwidth(setup.target, setup.start))
+            setup = setup._replace(
+                bandwidth=self._resolve_bandwidth(setup.target, setup.source, setup.start)
+            )
         else:
             setup = self._begin(X, weights, X_base, rng)
         progress = Progress(self, *data)
@@ -337,7 +340,7 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         start = inputs
         if self.n_latent is not None:
             start = source.image(inputs).astype(X.dtype, copy=False)
-        bandwidth = self._resolve_bandwidth(target, start)
+        bandwidth = self._resolve_bandwidth(target, source, start)
         regressor = self._first_regressor(inputs, start, rng)
         fixed = constants(target.rows)
         discrete = DiscreteFeatures(X, weights, self._discrete_mask(X))

@@ -43,7 +43,8 @@ class SDFlowSampler(BaseFlowSampler):
         smoother and the less detailed the result; the smaller, the closer to copies of the
         target rows. A name is a rule (D are distances between pairs of rows in flow space):
 
-        - "auto": 1.4 times the median distance of a target row to its tenth nearest neighbour;
+        - "auto": the median distance of a target row to its tenth nearest neighbour, times 1.4
+          unless the base is given as rows: what is drawn is to be new;
         - "paper": ``2 median(D^2) / log(n + 1)`` over the n particles at the start (footnote 14);
         - "liu-wang": the same with 0.5 in place of 2, as in the published code of SVGD;
         - "scott", "silverman": the rules of thumb of kernel density estimation.
@@ -198,7 +199,8 @@ class MMDFlowSampler(BaseFlowSampler):
         smoother and the less detailed the result; the smaller, the closer to copies of the
         target rows. A name is a rule (D are distances between pairs of rows in flow space):
 
-        - "auto": 1.4 times the median distance of a target row to its tenth nearest neighbour;
+        - "auto": the median distance of a target row to its tenth nearest neighbour, times 1.4
+          unless the base is given as rows: what is drawn is to be new;
         - "paper": ``2 median(D^2) / log(n + 1)`` over the n particles at the start (footnote 14);
         - "liu-wang": the same with 0.5 in place of 2, as in the published code of SVGD;
         - "scott", "silverman": the rules of thumb of kernel density estimation.
@@ -364,7 +366,8 @@ class SVGDSampler(BaseFlowSampler):
         smoother and the less detailed the result; the smaller, the closer to copies of the
         target rows. A name is a rule (D are distances between pairs of rows in flow space):
 
-        - "auto": 1.4 times the median distance of a target row to its tenth nearest neighbour;
+        - "auto": the median distance of a target row to its tenth nearest neighbour, times 1.4
+          unless the base is given as rows: what is drawn is to be new;
         - "paper": ``2 median(D^2) / log(n + 1)`` over the n particles at the start (footnote 14);
         - "liu-wang": the same with 0.5 in place of 2, as in the published code of SVGD;
         - "scott", "silverman": the rules of thumb of kernel density estimation.
@@ -527,7 +530,8 @@ class DiffusionSampler(BaseFlowSampler):
         copies of the target rows. A name is a rule (D are distances between pairs of rows in flow
         space):
 
-        - "auto": 1.4 times the median distance of a target row to its tenth nearest neighbour;
+        - "auto": the median distance of a target row to its tenth nearest neighbour, times 1.4
+          unless the base is given as rows: what is drawn is to be new;
         - "paper": ``2 median(D^2) / log(n + 1)`` over the n particles at the start (footnote 14);
         - "liu-wang": the same with 0.5 in place of 2, as in the published code of SVGD;
         - "scott", "silverman": the rules of thumb of kernel density estimation.

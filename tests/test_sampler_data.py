@@ -18,11 +18,11 @@ from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV, KFold, RandomizedSearchCV, cross_validate
 from sklearn.neighbors import KernelDensity
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import StandardScaler, scale
 
 from skflow import MMDFlowSampler, SDFlowGenerator, SDFlowSampler, _base_sampler
 from skflow.metrics import energy_distance
-from skflow.schedules import median_squared_distance
+from skflow.schedules import median_squared_distance, neighbor_distance
 
 WINE, CULTIVAR = load_wine(return_X_y=True)
 FRAME = load_wine(as_frame=True).data
@@ -328,6 +328,15 @@ def test_the_bandwidth_falls_by_default_where_the_target_is_dense(estimator, mon
     seen.clear()
     fitted = estimator(n_steps=5, velocity=Noting(note), random_state=0).fit(WINE)
     assert_allclose(seen, 5 * [fitted.bandwidth_])  # wide enough as it is
+
+
+@pytest.mark.parametrize("estimator", [SDFlowSampler, MMDFlowSampler, SDFlowGenerator])
+def test_drawn_rows_are_to_be_new(estimator):
+    short = {"n_steps": 2, "random_state": 0}
+    carried = estimator(**short).fit(WINE, X_base=WINE + 1).bandwidth_
+    assert carried == pytest.approx(neighbor_distance(scale(WINE)))
+    assert estimator(**short).fit(WINE).bandwidth_ == pytest.approx(1.4 * carried)
+    assert estimator(**short, base=WINE[:50]).fit(WINE).bandwidth_ == carried
 
 
 class Noting:
