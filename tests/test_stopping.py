@@ -270,7 +270,7 @@ def test_a_flow_that_has_converged_ends(estimator):
 def test_a_flow_that_begins_to_copy_ends(X):
     """And copies less than the whole of it, by rows that neither has seen."""
     X, unseen = X[::2], X[1::2]
-    stopped = early(**COPYING, n_iter_no_change=1000).fit(X)
+    stopped = early(**COPYING, validation_fraction=0.2, n_iter_no_change=1000).fit(X)
     whole = SDFlowSampler(**COPYING, n_particles=200, random_state=0).fit(X)
     assert stopped.n_steps_ < 200
     assert stopped.validation_copying_[-1] > 0.75
