@@ -98,7 +98,7 @@ class SDFlowSampler(BaseFlowSampler):
         time in [0, 1], from base to target. At 0.5 the particles are about half way: times are
         measured by the root mean square distance from the start.
     random_state : int, RandomState instance or None, default=None
-        Seed of `fit`: base draws, noise and mini-batches. `sample` has a seed of its own.
+        Seed of `fit`: held-out rows, base draws, noise, mini-batches. `sample` has its own seed.
     verbose : int or bool, default=0
         1 prints progress ten times, more prints every step.
 
@@ -282,7 +282,7 @@ class MMDFlowSampler(BaseFlowSampler):
         time in [0, 1], from base to target. At 0.5 the particles are about half way: times are
         measured by the root mean square distance from the start.
     random_state : int, RandomState instance or None, default=None
-        Seed of `fit`: base draws, noise and mini-batches. `sample` has a seed of its own.
+        Seed of `fit`: held-out rows, base draws, noise, mini-batches. `sample` has its own seed.
     verbose : int or bool, default=0
         1 prints progress ten times, more prints every step.
 
@@ -468,7 +468,7 @@ class SVGDSampler(BaseFlowSampler):
         time in [0, 1], from base to target. At 0.5 the particles are about half way: times are
         measured by the root mean square distance from the start.
     random_state : int, RandomState instance or None, default=None
-        Seed of `fit`: base draws, noise and mini-batches. `sample` has a seed of its own.
+        Seed of `fit`: held-out rows, base draws, noise, mini-batches. `sample` has its own seed.
     verbose : int or bool, default=0
         1 prints progress ten times, more prints every step.
 
