@@ -127,7 +127,7 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
             If X or X_base has NaN, infinite or non-numeric entries, differ in width, or have too
             few rows; if the weights are negative or all zero; if all rows of X are the same; if
             `covariance_type` is "full" and the covariance of X is singular; if `early_stopping`
-            would leave or hold out fewer than five different rows.
+            would leave or hold out fewer than two different rows.
         FloatingPointError
             If the flow diverges: the step size is too large for the bandwidth.
 

@@ -17,7 +17,7 @@ CONSTRAINTS = {
     "tol": [Interval(Real, 0, None, closed="left")],
 }
 
-_FEWEST = 5  # different rows to judge by, and to judge
+_FEWEST = 2  # different rows to judge by, and to judge
 _MOST_PARTICLES = 500  # that are searched for copies
 _COPIES = 0.75  # adjusted share; 0.5 for fresh rows
 _ERRORS = 2.5  # standard errors that it has to be off
@@ -48,7 +48,7 @@ def hold_out(X, weights, fraction, rng):
     Raises
     ------
     ValueError
-        If either part has fewer than five different rows.
+        If either part has fewer than two different rows.
     """
     which = _groups(X)
     n_groups = which.max() + 1
