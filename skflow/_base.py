@@ -407,8 +407,8 @@ class Progress:
         self._step = self._fit.subcontext(task_name="step")
         self._step.call_on_fit_task_begin(estimator=self._estimator, **self._data)
 
-    def step(self, velocity, sigma, fitted):
-        """A step is done; returns whether a callback asks for no more.
+    def step(self, velocity, sigma, fitted, ends=False):
+        """A step is done; returns whether it was the last, as a callback may ask for.
 
         Parameters
         ----------
@@ -418,6 +418,8 @@ class Progress:
             Its bandwidth.
         fitted : callable
             Returns the attributes that the estimator would have if fit ended here.
+        ends : bool, default=False
+            Whether it was the last in any case.
         """
         estimator = self._estimator
         self.history.append(mean_square(velocity))
@@ -433,6 +435,7 @@ class Progress:
             **self._data,
             reconstruction_attributes=lambda: {**fitted(), "history_": np.array(self.history)},
         )
+        stop = stop or ends
         if not stop and done < n_steps:
             self._begin_step()
         return stop

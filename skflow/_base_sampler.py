@@ -16,6 +16,7 @@ from skflow._guard import warn_of_copies, warn_of_pace
 from skflow._kernels import nearest
 from skflow._recording import RecordedFlow, stretch
 from skflow._sources import RowSource, reach_of
+from skflow._stopping import CONSTRAINTS, EarlyStopping, hold_out, results_of
 from skflow.optimizers import OPTIMIZERS
 
 __all__ = ["BaseFlowSampler"]
@@ -51,6 +52,7 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
 
     _parameter_constraints: dict = {
         **BaseFlow._parameter_constraints,
+        **CONSTRAINTS,
         "n_particles": [Interval(Integral, 1, None, closed="left")],
         "optimizer": [StrOptions(set(OPTIMIZERS)), HasMethods(["init", "step"])],
         "t_stop": [Interval(Real, 0, 1, closed="both")],
@@ -67,6 +69,10 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         base="mixture",
         n_particles=1000,
         batch_size=None,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-3,
         covariance_type="diag",
         discrete_features="auto",
         optimizer="sgd",
@@ -83,6 +89,10 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         self.base = base
         self.n_particles = n_particles
         self.batch_size = batch_size
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
         self.covariance_type = covariance_type
         self.discrete_features = discrete_features
         self.optimizer = optimizer
@@ -119,7 +129,8 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         ValueError
             If X or X_base has NaN, infinite or non-numeric entries, differ in width, or have too
             few rows; if the weights are negative or all zero; if all rows of X are the same; if
-            `covariance_type` is "full" and the covariance of X is singular.
+            `covariance_type` is "full" and the covariance of X is singular; if `early_stopping`
+            would leave or hold out fewer than two different rows.
         FloatingPointError
             If the flow diverges: the step size is too large for the bandwidth.
 
@@ -127,14 +138,18 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         -----
         ConvergenceWarning
             When the particles are faster in the last step than a second sample of the target would
-            be: the flow has not arrived. Not if the velocity learns, or a callback stopped the fit.
+            be: the flow has not arrived. Not if the velocity learns, or the flow was stopped.
         UserWarning
             When most particles are less than half as far from a row of X as its rows are from each
-            other, unless they started from given rows: they copy.
+            other, unless they started from given rows: they copy. With `early_stopping`, also when
+            they copy at the first check already.
         """
         data = X, y, sample_weight
         X, weights, X_base = self._validate(X, X_base, sample_weight)
         rng = check_random_state(self.random_state)
+        heldout = None
+        if self.early_stopping:
+            (X, weights), heldout = hold_out(X, weights, self.validation_fraction, rng)
         target = self._make_target(X, weights)
         source = self._make_source(target, X_base, rng)
         if isinstance(source, RowSource):
@@ -162,15 +177,21 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
                 "_rounding": discrete.rounding(particles),
             }
 
+        stopping = self._make_stopping(target, heldout)
         progress = Progress(self, *data)
 
         def on_step(recorded):
-            state = recorded.last
-            return progress.step(state.velocity, state.sigma, lambda: fitted(recorded.so_far()))
+            state, ends = recorded.last, stopping is not None and stopping(recorded)
+            return progress.step(
+                state.velocity, state.sigma, lambda: fitted(recorded.so_far()), ends
+            )
 
         recorded = self._record(target, start, source, bandwidth, rng, on_step)
-        vars(self).update(fitted(recorded))
-        self.history_ = np.array(progress.history)
+        if stopping is not None:
+            recorded = stopping.kept(recorded)
+            stopping.warn_of_copies(stacklevel=3)
+        vars(self).update(fitted(recorded), **results_of(stopping))
+        self.history_ = np.array(progress.history[: self.n_steps_])
         progress.end()
         if recorded.epoch > self.n_steps_:
             warnings.warn(
@@ -194,6 +215,12 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         flow = self._make_flow(target, bandwidth, optimizer, rng)
         budget = sklearn.get_config()["working_memory"] * 2**20
         return RecordedFlow(flow, start, budget, on_step)
+
+    def _make_stopping(self, target, heldout):
+        """What ends the flow early, or None."""
+        if heldout is None:
+            return None
+        return EarlyStopping(target, *heldout, self.n_iter_no_change, self.tol)
 
     def _has_base_rows(self):
         return isinstance(self._source, RowSource)

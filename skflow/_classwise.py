@@ -102,6 +102,9 @@ class ClasswiseSampler(
     A class needs two different rows for its sampler to be fitted, and many more for its samples to
     be anything but copies with noise: judge them class by class, with :mod:`skflow.metrics`.
 
+    With ``sampler=SDFlowSampler(early_stopping=True)`` every class holds out rows of its own, and
+    ends its flow by them: it needs enough of them, or a larger `validation_fraction`.
+
     There is no ``transform``: that would be called without labels, and to carry a row its class
     must be known. ``carry`` takes both. Rows of unknown class are carried by a single
     :class:`SDFlowSampler`.

@@ -73,6 +73,18 @@ class SDFlowSampler(BaseFlowSampler):
     batch_size : int, default=None
         Most target rows, and most particles, that take part in a step; None for all. A particle
         then moves once in ``n_particles / batch_size`` steps: raise `n_steps` by that factor.
+    early_stopping : bool, default=False
+        Whether to hold out some rows of X and to end the flow by them: when the particles get no
+        nearer to them, or begin to copy the others. See Notes.
+    validation_fraction : float, default=0.1
+        The proportion of the different rows of X to hold out. They are no part of the target.
+        Only used if `early_stopping` is True.
+    n_iter_no_change : int, default=10
+        Maximum number of checks in a row that improve the score by less than `tol`. There is one
+        after each step; with mini-batches, each time that every particle has moved. Only used if
+        `early_stopping` is True.
+    tol : float, default=1e-3
+        Tolerance for the score of the held-out rows. Only used if `early_stopping` is True.
     covariance_type : {"spherical", "diag", "full"}, default="diag"
         The kernel's shape: the same width in all directions, in the units of the data
         ("spherical", as in the paper), in proportion to each column's standard deviation
@@ -94,7 +106,7 @@ class SDFlowSampler(BaseFlowSampler):
         time in [0, 1], from base to target. At 0.5 the particles are about half way: times are
         measured by the root mean square distance from the start.
     random_state : int, RandomState instance or None, default=None
-        Seed of `fit`: base draws, noise and mini-batches. `sample` has a seed of its own.
+        Seed of `fit`: held-out rows, base draws, noise, mini-batches. `sample` has its own seed.
     verbose : int or bool, default=0
         1 prints progress ten times, more prints every step.
 
@@ -105,9 +117,18 @@ class SDFlowSampler(BaseFlowSampler):
     bandwidth_ : float
         The bandwidth that was used, before the schedule.
     n_steps_ : int
-        Number of steps taken: `n_steps`, unless a callback stopped the fit.
+        Number of steps kept: `n_steps`, unless early stopping or a callback ended the flow.
     history_ : ndarray of shape (n_steps_,)
         Mean squared velocity of the particles at each step, in flow space.
+    validation_scores_ : ndarray of shape (n_checks,) or None
+        The score of each check, also of those after the last step that was kept: how near
+        particles come to held-out rows, as in Notes. None without `early_stopping`.
+    validation_copying_ : ndarray of shape (n_checks,) or None
+        At each check, the share of particles that are nearer to a row of the target than to any
+        held-out one, adjusted for their numbers: 0.5 for fresh rows, 1 for copies. None without
+        `early_stopping`.
+    best_validation_score_ : float or None
+        The score where the flow ends. None without `early_stopping`.
     support_limit_ : float
         The largest `support` of a row that does not lie far outside the base: twice the largest
         distance of a base particle to its nearest neighbour, in bandwidths of the first step.
@@ -134,6 +155,16 @@ class SDFlowSampler(BaseFlowSampler):
 
     With enough steps and a small bandwidth the particles *become* the target rows, as they
     should: judge samples by rows that were held out, with :mod:`skflow.metrics`.
+
+    With ``early_stopping=True`` some rows are held out, equal ones together, and the particles are
+    checked by them. The score is the mean log-density of these rows under the particles, smoothed
+    at the last bandwidth of the schedule. The flow ends after `n_iter_no_change` checks that do
+    not improve it by `tol`; and as soon as the particles copy, when `validation_copying_` exceeds
+    0.75, and 0.5 by two and a half of its standard errors. What is kept ends at the best score
+    before, so that `n_steps_` may be less than the number of checks. By a few dozen held-out rows
+    both figures are rough, and by fewer than ten copies may go unnoticed: raise
+    `validation_fraction`, or search by several splits, with
+    :func:`skflow.metrics.get_sample_scorer`.
 
     `transform` and `sample` draw on the same flow. `sample` gives every row noise of its own;
     `transform` is deterministic and shares two pairs of noises among all rows in each step. Their
@@ -166,6 +197,13 @@ class SDFlowSampler(BaseFlowSampler):
     >>> sampler = SDFlowSampler(random_state=0).fit(X)
     >>> sampler.sample(5, random_state=0).shape
     (5, 13)
+
+    A bandwidth at which the particles would end as copies, stopped before:
+
+    >>> params = {"bandwidth": 0.5, "schedule": "constant", "n_steps": 300, "random_state": 0}
+    >>> stopped = SDFlowSampler(early_stopping=True, **params).fit(X)
+    >>> stopped.n_steps_ < 300, bool(stopped.validation_copying_[-1] > 0.75)
+    (True, True)
 
     One data set carried onto another, all the way and half of it:
 
@@ -229,6 +267,18 @@ class MMDFlowSampler(BaseFlowSampler):
     batch_size : int, default=None
         Most target rows, and most particles, that take part in a step; None for all. A particle
         then moves once in ``n_particles / batch_size`` steps: raise `n_steps` by that factor.
+    early_stopping : bool, default=False
+        Whether to hold out some rows of X and to end the flow by them: when the particles get no
+        nearer to them, or begin to copy the others. See Notes.
+    validation_fraction : float, default=0.1
+        The proportion of the different rows of X to hold out. They are no part of the target.
+        Only used if `early_stopping` is True.
+    n_iter_no_change : int, default=10
+        Maximum number of checks in a row that improve the score by less than `tol`. There is one
+        after each step; with mini-batches, each time that every particle has moved. Only used if
+        `early_stopping` is True.
+    tol : float, default=1e-3
+        Tolerance for the score of the held-out rows. Only used if `early_stopping` is True.
     covariance_type : {"spherical", "diag", "full"}, default="diag"
         The kernel's shape: the same width in all directions, in the units of the data
         ("spherical", as in the paper), in proportion to each column's standard deviation
@@ -250,7 +300,7 @@ class MMDFlowSampler(BaseFlowSampler):
         time in [0, 1], from base to target. At 0.5 the particles are about half way: times are
         measured by the root mean square distance from the start.
     random_state : int, RandomState instance or None, default=None
-        Seed of `fit`: base draws, noise and mini-batches. `sample` has a seed of its own.
+        Seed of `fit`: held-out rows, base draws, noise, mini-batches. `sample` has its own seed.
     verbose : int or bool, default=0
         1 prints progress ten times, more prints every step.
 
@@ -261,9 +311,18 @@ class MMDFlowSampler(BaseFlowSampler):
     bandwidth_ : float
         The bandwidth that was used, before the schedule.
     n_steps_ : int
-        Number of steps taken: `n_steps`, unless a callback stopped the fit.
+        Number of steps kept: `n_steps`, unless early stopping or a callback ended the flow.
     history_ : ndarray of shape (n_steps_,)
         Mean squared velocity of the particles at each step, in flow space.
+    validation_scores_ : ndarray of shape (n_checks,) or None
+        The score of each check, also of those after the last step that was kept: how near
+        particles come to held-out rows, as in Notes. None without `early_stopping`.
+    validation_copying_ : ndarray of shape (n_checks,) or None
+        At each check, the share of particles that are nearer to a row of the target than to any
+        held-out one, adjusted for their numbers: 0.5 for fresh rows, 1 for copies. None without
+        `early_stopping`.
+    best_validation_score_ : float or None
+        The score where the flow ends. None without `early_stopping`.
     support_limit_ : float
         The largest `support` of a row that does not lie far outside the base: twice the largest
         distance of a base particle to its nearest neighbour, in bandwidths of the first step.
@@ -286,6 +345,8 @@ class MMDFlowSampler(BaseFlowSampler):
 
     The default velocity is ``MMD(scaled=True)``: sigma^2 times equation 47, so that one step size
     serves all bandwidths and dimensions.
+
+    Early stopping is as in :class:`SDFlowSampler`.
 
     Noise regularises this flow, and its level is a parameter of its own (remark 2): pass a
     function, such as ``noise_scale=skflow.schedules.Linear(3.0, 0.1)``.
@@ -318,6 +379,10 @@ class MMDFlowSampler(BaseFlowSampler):
         base="mixture",
         n_particles=1000,
         batch_size=None,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-3,
         covariance_type="diag",
         discrete_features="auto",
         optimizer="sgd",
@@ -335,6 +400,10 @@ class MMDFlowSampler(BaseFlowSampler):
             base=base,
             n_particles=n_particles,
             batch_size=batch_size,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            tol=tol,
             covariance_type=covariance_type,
             discrete_features=discrete_features,
             optimizer=optimizer,
@@ -396,6 +465,18 @@ class SVGDSampler(BaseFlowSampler):
     batch_size : int, default=None
         Most target rows, and most particles, that take part in a step; None for all. A particle
         then moves once in ``n_particles / batch_size`` steps: raise `n_steps` by that factor.
+    early_stopping : bool, default=False
+        Whether to hold out some rows of X and to end the flow by them: when the particles get no
+        nearer to them, or begin to copy the others. See Notes.
+    validation_fraction : float, default=0.1
+        The proportion of the different rows of X to hold out. They are no part of the target.
+        Only used if `early_stopping` is True.
+    n_iter_no_change : int, default=10
+        Maximum number of checks in a row that improve the score by less than `tol`. There is one
+        after each step; with mini-batches, each time that every particle has moved. Only used if
+        `early_stopping` is True.
+    tol : float, default=1e-3
+        Tolerance for the score of the held-out rows. Only used if `early_stopping` is True.
     covariance_type : {"spherical", "diag", "full"}, default="diag"
         The kernel's shape: the same width in all directions, in the units of the data
         ("spherical", as in the paper), in proportion to each column's standard deviation
@@ -417,7 +498,7 @@ class SVGDSampler(BaseFlowSampler):
         time in [0, 1], from base to target. At 0.5 the particles are about half way: times are
         measured by the root mean square distance from the start.
     random_state : int, RandomState instance or None, default=None
-        Seed of `fit`: base draws, noise and mini-batches. `sample` has a seed of its own.
+        Seed of `fit`: held-out rows, base draws, noise, mini-batches. `sample` has its own seed.
     verbose : int or bool, default=0
         1 prints progress ten times, more prints every step.
 
@@ -428,9 +509,18 @@ class SVGDSampler(BaseFlowSampler):
     bandwidth_ : float
         The bandwidth that was used, before the schedule.
     n_steps_ : int
-        Number of steps taken: `n_steps`, unless a callback stopped the fit.
+        Number of steps kept: `n_steps`, unless early stopping or a callback ended the flow.
     history_ : ndarray of shape (n_steps_,)
         Mean squared velocity of the particles at each step, in flow space.
+    validation_scores_ : ndarray of shape (n_checks,) or None
+        The score of each check, also of those after the last step that was kept: how near
+        particles come to held-out rows, as in Notes. None without `early_stopping`.
+    validation_copying_ : ndarray of shape (n_checks,) or None
+        At each check, the share of particles that are nearer to a row of the target than to any
+        held-out one, adjusted for their numbers: 0.5 for fresh rows, 1 for copies. None without
+        `early_stopping`.
+    best_validation_score_ : float or None
+        The score where the flow ends. None without `early_stopping`.
     support_limit_ : float
         The largest `support` of a row that does not lie far outside the base: twice the largest
         distance of a base particle to its nearest neighbour, in bandwidths of the first step.
@@ -450,6 +540,9 @@ class SVGDSampler(BaseFlowSampler):
     -----
     A step costs ``n_particles * (n_samples + 2 n_particles)`` kernel evaluations, and so does
     carrying ``n_particles`` rows through it.
+
+    Early stopping is as in :class:`SDFlowSampler`; where the base is nearer to the target than the
+    target smoothed by the bandwidth is, it keeps the first steps only.
 
     With the kernel estimate of the score, particles approach the target *smoothed by the
     bandwidth*, and come out too wide where that is wide. AdaGrad, the default as in the published
@@ -483,6 +576,10 @@ class SVGDSampler(BaseFlowSampler):
         base="mixture",
         n_particles=1000,
         batch_size=None,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-3,
         covariance_type="diag",
         discrete_features="auto",
         optimizer="adagrad",
@@ -500,6 +597,10 @@ class SVGDSampler(BaseFlowSampler):
             base=base,
             n_particles=n_particles,
             batch_size=batch_size,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            tol=tol,
             covariance_type=covariance_type,
             discrete_features=discrete_features,
             optimizer=optimizer,
@@ -610,6 +711,9 @@ class DiffusionSampler(BaseFlowSampler):
     :class:`~sklearn.neighbors.KernelDensity` with the same bandwidth, as `n_steps` grows; with few
     steps `sample` spreads less. ``inverse_transform`` needs ``t_stop=1``.
 
+    There is no early stopping: half way the particles, without the noise that they carry, are no
+    samples of anything, and a process that was stopped cannot be inverted.
+
     `transform` needs a denoiser of the base, too: exact for ``base="normal"``, otherwise the kernel
     estimate on the base rows, which in many dimensions knows little of how they spread. The laws of
     `transform` and `sample` then agree less closely than those of :class:`SDFlowSampler`.
@@ -649,6 +753,8 @@ class DiffusionSampler(BaseFlowSampler):
         "schedule": [StrOptions(set(SCHEDULES) - {"constant"}), callable],
         "denoiser": [HasMethods(["fit", "denoise"]), None],
     }
+
+    early_stopping = False  # rows on their way are no samples: there is nothing to judge
 
     def __init__(
         self,

@@ -139,3 +139,15 @@ def classifier_two_sample_auc(rows, label, splits, classifier):
         classifier.fit(rows[train], label[train])
         aucs.append(auc(classifier.predict_proba(rows[test])[:, 1], label[test]))
     return np.mean(aucs)
+
+
+def mean_log_density(rows, particles, sigma, weights=None):
+    """Of rows, under Gaussians of width sigma around the particles."""
+    total, mass = 0.0, 0.0
+    for i, row in enumerate(rows):
+        kernels = [np.exp(-np.sum((row - y) ** 2) / (2 * sigma**2)) for y in particles]
+        density = np.mean(kernels) / (np.sqrt(2 * np.pi) * sigma) ** rows.shape[1]
+        weight = 1.0 if weights is None else weights[i]
+        total += weight * np.log(density)
+        mass += weight
+    return total / mass

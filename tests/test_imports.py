@@ -39,8 +39,10 @@ MAY_IMPORT = {
         "_kernels",
         "_recording",
         "_sources",
+        "_stopping",
         "optimizers",
     },
+    "_stopping": {"_kernels"},
     "_training": {"_estimators", "_sources"},
     "_generator": {
         "_base",

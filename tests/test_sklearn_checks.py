@@ -91,6 +91,7 @@ MOVING = {
 CONFIGURATIONS = {
     "noise-free": small(noise_scale=0),
     "mini-batches": small(covariance_type="spherical", batch_size=32),
+    "early-stopping": small(early_stopping=True, validation_fraction=0.5, n_iter_no_change=3),
     "generator": generator(),
     "generator-without-partial-fit": generator(KernelRidge(alpha=0.1, kernel="rbf")),
     **MOVING,
