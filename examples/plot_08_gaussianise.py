@@ -28,15 +28,15 @@ gaussian = flow.inverse_transform(heldout)
 # Wines at the edge of all that the flow has seen may be thrown far out; ``support`` tells which.
 # The others are brought back.
 
-outside = flow.support(gaussian) > flow.support_limit_
-back = flow.transform(gaussian[~outside])
-error = np.abs(back - heldout[~outside]).max(axis=0) / train.std(axis=0)
-print(f"Thrown out: {outside.sum()} of {len(heldout)} held-out wines")
+inside = flow.support(gaussian) <= flow.support_limit_
+back = flow.transform(gaussian[inside])
+error = np.abs(back - heldout[inside]).max(axis=0) / train.std(axis=0)
+print(f"Thrown out: {np.sum(~inside)} of {len(heldout)} held-out wines")
 print(f"Largest error of the others when they are back: {error.max():.1e} standard deviations")
 
 # %%
-# How Gaussian are they? The energy distance to draws of a standard Gaussian, after rows have been
-# centred and whitened as the training wines are; and beside it transformers of single columns.
+# How Gaussian are those? The energy distance to draws of a standard Gaussian, after rows have been
+# centred and whitened as the training wines are, with transformers of single columns beside it.
 
 
 def whitened(rows, like):
@@ -45,15 +45,15 @@ def whitened(rows, like):
 
 rng = np.random.default_rng(0)
 draws = rng.standard_normal((2000, 2))
-results = {"a second Gaussian sample": rng.standard_normal((len(heldout), 2))}
+results = {"a second Gaussian sample": rng.standard_normal((inside.sum(), 2))}
 for name, transformer in {
     "StandardScaler": StandardScaler(),
     "PowerTransformer": PowerTransformer(),
     "QuantileTransformer": QuantileTransformer(n_quantiles=89, output_distribution="normal"),
 }.items():
     like = transformer.fit_transform(train)
-    results[name] = whitened(transformer.transform(heldout), like)
-results["the flow, backwards"] = whitened(gaussian[~outside], train)
+    results[name] = whitened(transformer.transform(heldout[inside]), like)
+results["the flow, backwards"] = whitened(gaussian[inside], train)
 for name, rows in results.items():
     print(f"{name:26}{energy_distance(rows, draws):.3f}")
 
@@ -68,7 +68,7 @@ for ax, rows, title in [
     (axes[1], gaussian, "The same wines, carried back to the Gaussian"),
     (axes[2], back, "The same wines again"),
 ]:
-    kinds = cultivar[~outside] if rows is back else cultivar
+    kinds = cultivar[inside] if rows is back else cultivar
     for kind, color, marker in zip([0, 1, 2], ["#0072B2", "#D55E00", "0.2"], "o^s", strict=True):
         label = f"cultivar {kind}"
         ax.scatter(*rows[kinds == kind].T, s=22, color=color, marker=marker, label=label)

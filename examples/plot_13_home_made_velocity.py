@@ -62,6 +62,6 @@ print(f"{'training wines':16}{energy_distance(scale(train), scale(heldout)):18.3
 plt.show()
 
 # %%
-# A dozen lines make a flow that is as faithful to held-out wines as the default here. It copies a
-# little more, and it leaves a few stragglers at the lower left, since nothing pulls harder at
-# those that are far away.
+# A dozen lines make a flow that is as faithful to held-out wines as the default here. It copies
+# more, and it leaves a few stragglers at the lower left, since nothing pulls harder at those that
+# are far away.
