@@ -1,6 +1,6 @@
 """
-A classifier meets another way to measure
-=========================================
+Can a classifier read rows that were measured another way?
+==========================================================
 
 A classifier has learned to tell benign from malignant by ten measures of cell nuclei, each a mean
 over all nuclei of a patient. Other patients arrive, measured as the mean of their three *worst*
@@ -8,8 +8,6 @@ nuclei, and nobody has diagnosed them yet. Can their rows be moved to where the 
 its way, without a single label of theirs? Both kinds of measure are in scikit-learn's breast
 cancer data; no patient is in both here.
 """
-
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -88,13 +86,13 @@ for name in names:
 moved = carried.set_params(flow__t_stop=1.0)[:2].transform(X_new)
 moved = carried["scale"].inverse_transform(moved)
 x, y_axis = (list(cancer.feature_names[:10]).index(f"mean {name}") for name in ("area", "texture"))
-figure, axes = plt.subplots(1, 3, figsize=(13, 4.2))
+figure, axes = plt.subplots(1, 3, figsize=(13, 4.2), layout="constrained")
 for ax, rows, title in [
     (axes[0], X_new, "Other patients as they were measured"),
     (axes[1], moved, "The same patients, carried"),
 ]:
     ax.scatter(X[:, x], X[:, y_axis], s=14, color="0.8", label="what the classifier learned from")
-    for label, color, name in [(1, "C0", "benign"), (0, "C3", "malignant")]:
+    for label, color, name in [(1, "#0072B2", "benign"), (0, "#D55E00", "malignant")]:
         ax.scatter(
             rows[y_new == label, x],
             rows[y_new == label, y_axis],
@@ -118,15 +116,10 @@ axes[2].set(
     title="The farther they are carried, the better",
 )
 axes[2].legend(fontsize=8, loc="lower right")
-figure.tight_layout()
+plt.show()
 
 # %%
 # The classifier calls seven of eight new patients malignant, since their measures are larger;
 # carried, they are told apart almost as well as by a classifier that had their labels. Rescaling
 # each column does a little better here: this shift is hardly more than one of units, which the flow
 # had to find out. Either needs the same share of malignant patients on both sides, or weights.
-
-if "__file__" in globals():
-    picture = Path(__file__).with_suffix(".png")
-    figure.savefig(picture, dpi=110)
-    print(f"\nThe picture is in {picture}")

@@ -8,7 +8,6 @@ many of them are nearer to a training row than to any of those.
 """
 
 import warnings
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -52,7 +51,10 @@ density = by_density.cv_results_["mean_test_score"]
 print(f"{'bandwidth':>10}{'energy':>10}{'share':>10}{'log-density':>14}")
 for row in zip(bandwidths, energy, share, density, strict=True):
     print("{:10.2f}{:10.3f}{:10.2f}{:14.1f}".format(*row))
-choices = [(search, "C2", "chosen by the rule"), (by_density, "C3", "chosen by held-out density")]
+choices = [
+    (search, "#0072B2", "chosen by the rule"),
+    (by_density, "#D55E00", "chosen by held-out density"),
+]
 for chosen, _, label in choices:
     print(f"{label}: {chosen.best_params_['bandwidth']:.2f}")
 
@@ -61,8 +63,8 @@ left.plot(share, energy, "o-", color="0.6", zorder=0)
 for x, y, bandwidth in zip(share, energy, bandwidths, strict=True):
     if bandwidth > 0.5:  # the narrowest are all but in one place
         left.annotate(f"{bandwidth:g}", (x, y), (7, 4), textcoords="offset points", fontsize=8)
-left.axvspan(0.65, 1.02, color="C3", alpha=0.08, linewidth=0)
-left.text(0.66, energy.max(), "copies", color="C3")
+left.axvspan(0.65, 1.02, color="#D55E00", alpha=0.1, linewidth=0)
+left.text(0.66, energy.max(), "copies", color="#D55E00")
 for chosen, color, label in choices:
     left.scatter(share[chosen.best_index_], energy[chosen.best_index_], 90, color, label=label)
 left.set(
@@ -88,13 +90,9 @@ right.set(
     xlim=(0, 5),
 )
 right.legend(frameon=False, fontsize=9, loc="lower right")
+plt.show()
 
 # %%
 # Density prefers a bandwidth at which nine samples in ten are nearer to a wine that it was shown
 # than to any other; the rule takes a wider one, whose samples keep the distance that new wines keep
 # and are more like them, too.
-
-if "__file__" in globals():
-    picture = Path(__file__).with_suffix(".png")
-    figure.savefig(picture, dpi=110)
-    print(f"The picture is in {picture}")
