@@ -51,7 +51,7 @@ class Learned(NamedTuple):
 
 
 class DensityRatio(BaseEstimator):
-    """sigma^2 times the gradient of the log-odds of target over particles.
+    """The gradient of the log-odds of target over particles, times sigma^2.
 
     A classifier is trained at each step to tell target rows from particles, as the discriminator
     of a GAN is. Where it does so perfectly, the gradient of its log-odds is the score difference
@@ -122,6 +122,7 @@ class DensityRatio(BaseEstimator):
         Returns
         -------
         self : DensityRatio
+            The fitted velocity.
         """
         if self.loss not in _LOSSES:
             raise ValueError(f"loss should be one of {_LOSSES}; got {self.loss!r}.")
@@ -197,6 +198,7 @@ class DensityRatio(BaseEstimator):
         Returns
         -------
         ndarray of shape (n_queries, n_features)
+            Where a particle at each row of Z wants to go.
         """
         if learned is None:
             learned = self.learn(X, Y, sigma, sample_weight)

@@ -78,6 +78,7 @@ class KernelDenoiser(BaseEstimator):
         Returns
         -------
         self : KernelDenoiser
+            The fitted denoiser.
 
         Raises
         ------
@@ -107,6 +108,7 @@ class KernelDenoiser(BaseEstimator):
         Returns
         -------
         ndarray of shape (n_queries, n_features)
+            Denoised rows.
         """
         check_is_fitted(self)
         Z = validate_data(self, Z, dtype=_DTYPES, reset=False)

@@ -25,11 +25,37 @@ class SGD(BaseEstimator):
     """
 
     def init(self, Y):
-        """State before the first step of the rows Y: nothing to remember."""
+        """State before the first step: nothing to remember.
+
+        Parameters
+        ----------
+        Y : ndarray of shape (n_particles, n_features)
+            Particles where they start.
+
+        Returns
+        -------
+        ndarray of shape (n_particles, 0)
+            The state, with a row for each particle.
+        """
         return np.empty((len(Y), 0), dtype=Y.dtype)
 
     def step(self, velocity, state):
-        """Direction to move in, and the next state."""
+        """Direction to move in, and the next state.
+
+        Parameters
+        ----------
+        velocity : ndarray of shape (n_particles, n_features)
+            Velocities of the particles.
+        state : ndarray of shape (n_particles, 0)
+            What `init` or the last step returned for them.
+
+        Returns
+        -------
+        direction : ndarray of shape (n_particles, n_features)
+            What the step size multiplies.
+        state : ndarray of shape (n_particles, 0)
+            The state after this step.
+        """
         return velocity, state
 
 
@@ -68,11 +94,37 @@ class AdaGrad(BaseEstimator):
         self.epsilon = epsilon
 
     def init(self, Y):
-        """State before the first step of the rows Y: zero where nothing has moved yet."""
+        """State before the first step: zero where nothing has moved yet.
+
+        Parameters
+        ----------
+        Y : ndarray of shape (n_particles, n_features)
+            Particles where they start.
+
+        Returns
+        -------
+        ndarray of shape (n_particles, n_features)
+            The state, with a row for each particle.
+        """
         return np.zeros_like(Y)
 
     def step(self, velocity, state):
-        """Direction to move in, and the next state."""
+        """Direction to move in, and the next state.
+
+        Parameters
+        ----------
+        velocity : ndarray of shape (n_particles, n_features)
+            Velocities of the particles.
+        state : ndarray of shape (n_particles, n_features)
+            What `init` or the last step returned for them.
+
+        Returns
+        -------
+        direction : ndarray of shape (n_particles, n_features)
+            What the step size multiplies.
+        state : ndarray of shape (n_particles, n_features)
+            The state after this step.
+        """
         squared = np.square(velocity)
         history = self.decay * state + (1 - self.decay) * squared
         history = np.where(state == 0, squared, history)

@@ -36,7 +36,18 @@ class Constant(BaseEstimator):
         self.sigma = sigma
 
     def __call__(self, t):
-        """Sigma at time t in [0, 1]."""
+        """Sigma at a time.
+
+        Parameters
+        ----------
+        t : float
+            Time in [0, 1].
+
+        Returns
+        -------
+        float
+            Standard deviation of the kernel.
+        """
         return float(self.sigma)
 
 
@@ -80,7 +91,18 @@ class Cosine(_Annealed):
     """
 
     def __call__(self, t):
-        """Sigma at time t in [0, 1]."""
+        """Sigma at a time.
+
+        Parameters
+        ----------
+        t : float
+            Time in [0, 1].
+
+        Returns
+        -------
+        float
+            Standard deviation of the kernel.
+        """
         self._check()
         last_angle = np.arccos((self.sigma_min / self.sigma_max) ** 2)
         return float(self.sigma_max * np.sqrt(np.cos(t * last_angle)))
@@ -103,7 +125,18 @@ class Geometric(_Annealed):
     """
 
     def __call__(self, t):
-        """Sigma at time t in [0, 1]."""
+        """Sigma at a time.
+
+        Parameters
+        ----------
+        t : float
+            Time in [0, 1].
+
+        Returns
+        -------
+        float
+            Standard deviation of the kernel.
+        """
         self._check()
         return float(self.sigma_max ** (1 - t) * self.sigma_min**t)
 
@@ -125,7 +158,18 @@ class Linear(_Annealed):
     """
 
     def __call__(self, t):
-        """Sigma at time t in [0, 1]."""
+        """Sigma at a time.
+
+        Parameters
+        ----------
+        t : float
+            Time in [0, 1].
+
+        Returns
+        -------
+        float
+            Standard deviation of the kernel.
+        """
         self._check()
         return float((1 - t) * self.sigma_max + t * self.sigma_min)
 
@@ -152,6 +196,14 @@ def auto_schedule(X, weights, bandwidth):
     -------
     schedule
         In units of `bandwidth`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skflow.schedules import auto_schedule
+    >>> schedule = auto_schedule(np.array([[0.0], [1.0], [3.0]]), None, bandwidth=0.125)
+    >>> schedule(0.0), schedule(1.0)
+    (4.0, 1.0)
     """
     factor = np.sqrt(median_squared_distance(X, weights) / 4) / bandwidth
     return Geometric(float(factor), 1.0) if factor > _WORTH_A_SCHEDULE else Constant()

@@ -46,7 +46,7 @@ def __dir__():
 
 
 class ScoreDifference(BaseEstimator):
-    """sigma^2 times the difference of the scores of the smoothed target and particles.
+    """The difference of the scores of the smoothed target and particles, times sigma^2.
 
     ``E[x | z] - E[y | z]`` (equations 15 and 18). It is parallel to the direction that reduces
     the KL divergence of the smoothed distributions fastest, and vanishes where particles and target
@@ -99,6 +99,7 @@ class ScoreDifference(BaseEstimator):
         Returns
         -------
         self : ScoreDifference
+            The fitted velocity.
         """
         if self.source is not None:
             _check_denoiser(self.source, "source")
@@ -127,6 +128,7 @@ class ScoreDifference(BaseEstimator):
         Returns
         -------
         denoiser or None
+            The fitted denoiser of the particles; None without a `source`.
         """
         if self.source is None:
             return None
@@ -159,6 +161,7 @@ class ScoreDifference(BaseEstimator):
         Returns
         -------
         ndarray of shape (n_queries, n_features)
+            Where a particle at each row of Z wants to go.
         """
         if self.target_ is None:
             points = laid_out(self._points, X, sample_weight)
@@ -233,6 +236,7 @@ class MMD(BaseEstimator):
         Returns
         -------
         self : MMD
+            The fitted velocity.
         """
         self._points = Points(X, weights=sample_weight)
         return self
@@ -259,6 +263,7 @@ class MMD(BaseEstimator):
         Returns
         -------
         ndarray of shape (n_queries, n_features)
+            Where a particle at each row of Z wants to go.
         """
         points = laid_out(self._points, X, sample_weight)
         m_X, log_p_X = kernel_mean(Z, points, sigma, tolerance=self.tolerance)
@@ -337,6 +342,7 @@ class Stein(BaseEstimator):
         Returns
         -------
         self : Stein
+            The fitted velocity.
         """
         self.space_ = space
         self._points = Points(X, weights=sample_weight)
@@ -364,6 +370,7 @@ class Stein(BaseEstimator):
         Returns
         -------
         ndarray of shape (n_queries, n_features)
+            Where a particle at each row of Z wants to go.
         """
 
         def pull(rows):
@@ -442,6 +449,7 @@ class Denoising(BaseEstimator):
         Returns
         -------
         self : Denoising
+            The fitted velocity.
         """
         if self.target is not None:
             _check_denoiser(self.target, "target")
@@ -470,6 +478,7 @@ class Denoising(BaseEstimator):
         Returns
         -------
         ndarray of shape (n_queries, n_features)
+            Where a particle at each row of Z wants to go.
         """
         rows = Y if own is None else own.rows
         if len(rows) != len(Z):

@@ -189,10 +189,15 @@ def characteristic_function_threshold(
         Quantile, between 0 and 1, of the distances of the pairs. The default, the maximum, is the
         paper's; it keeps growing slowly with `n_trials`, other quantiles settle.
 
-    n_frequencies, frequency_scale, frequencies
-        As for :func:`characteristic_function_distance`; use the same values. Unless `frequencies`
-        is given, each trial draws its own, so that the threshold holds for any draw of them and
-        not just for one.
+    n_frequencies : int, default=256
+        Number of frequencies, as for :func:`characteristic_function_distance`: use the same value.
+
+    frequency_scale : float, default=0.5
+        Standard deviation of the frequencies, likewise.
+
+    frequencies : array-like of shape (n_frequencies, n_features), default=None
+        The frequencies themselves, likewise. Unless they are given, each trial draws its own, so
+        that the threshold holds for any draw of them and not just for one.
 
     random_state : int, RandomState instance or None, default=None
         Draws the samples and the frequencies. Pass an int for reproducible results.

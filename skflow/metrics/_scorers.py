@@ -324,8 +324,15 @@ def get_sample_scorer(scoring, *, n_samples=None, random_state=0, standardize=Tr
         A name; several names; or a dict of names, or of scorers made by
         :func:`make_sample_scorer`, by the names that they are to have.
 
-    n_samples, random_state, standardize
-        As for :func:`make_sample_scorer`. Scorers in a dict give up their own.
+    n_samples : int, default=None
+        Number of samples to draw, as for :func:`make_sample_scorer`. Scorers in a dict give up
+        their own, and so below.
+
+    random_state : int, RandomState instance or None, default=0
+        Seeds the samples and the metrics.
+
+    standardize : bool, default=True
+        Whether to divide the columns by their standard deviations among the held-out rows.
 
     Returns
     -------
@@ -395,7 +402,7 @@ def _judge(scorer):
 
 
 def get_sample_scorer_names():
-    """Names of all ready scorers of samplers.
+    """List the names of all ready scorers of samplers.
 
     Returns
     -------
