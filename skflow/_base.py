@@ -18,6 +18,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from skflow._discrete import check_discrete_features
 from skflow._estimators import plant_seeds
 from skflow._flow import ParticleFlow, times_of_steps
 from skflow._kernels import kernel_mean, nearest
@@ -72,6 +73,7 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
         ],
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
         "covariance_type": [StrOptions({"spherical", "diag", "full"})],
+        "discrete_features": [StrOptions({"auto"}), "boolean", "array-like"],
         "velocity": [HasMethods(["fit", "__call__"]), None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -102,6 +104,7 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
             X_base = self._own_columns(X_base)
             _check_feature_names(self, X_base, reset=False)
             X_base = check_base_rows(X_base, X.shape[1], X.dtype, name="X_base")
+        self._discrete_mask(X)
         self._check_schedules()
         return X, weights, X_base
 
@@ -112,6 +115,11 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
         if len(names) > len(own) > 0 and set(own) <= set(names):
             return _safe_indexing(base, list(own), axis=1)
         return base
+
+    def _discrete_mask(self, X):
+        """Mask of the columns that `discrete_features` names; None if they are to be found."""
+        names = getattr(self, "feature_names_in_", None)
+        return check_discrete_features(self.discrete_features, X.shape[1], names)
 
     def _make_target(self, X, weights):
         space = FlowSpace(self.covariance_type)

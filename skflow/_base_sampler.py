@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 
 from skflow._base import BaseFlow, Progress
+from skflow._discrete import DiscreteFeatures
 from skflow._guard import warn_of_copies, warn_of_pace
 from skflow._kernels import nearest
 from skflow._recording import RecordedFlow, stretch
@@ -67,6 +68,7 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         n_particles=1000,
         batch_size=None,
         covariance_type="diag",
+        discrete_features="auto",
         optimizer="sgd",
         velocity=None,
         t_stop=1.0,
@@ -82,6 +84,7 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         self.n_particles = n_particles
         self.batch_size = batch_size
         self.covariance_type = covariance_type
+        self.discrete_features = discrete_features
         self.optimizer = optimizer
         self.velocity = velocity
         self.t_stop = t_stop
@@ -141,6 +144,7 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         bandwidth = self._resolve_bandwidth(target, start)
 
         reach = reach_of(start)
+        discrete = DiscreteFeatures(target.X, self._discrete_mask(X))
 
         def fitted(recorded):
             return {
@@ -153,6 +157,8 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
                 "_reach": reach,
                 "_training_X": target.X,
                 "support_limit_": reach / recorded.cloud_at(0)[1],
+                "is_discrete_": discrete.mask_,
+                "_discrete": discrete,
             }
 
         progress = Progress(self, *data)
@@ -379,7 +385,8 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         """New rows: fresh draws of the base, carried through the flow up to `t_stop`.
 
         Every row is an independent draw, with noise of its own at every step of the flow; the law
-        of a row does not depend on how many are drawn.
+        of a row does not depend on how many are drawn. At the end of the flow, columns that are
+        discrete (`discrete_features`) take the nearest value that occurs in the target.
 
         Parameters
         ----------
@@ -397,6 +404,8 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         rng = check_random_state(random_state)
         rows = self._source.draw(n_samples, rng).astype(self.particles_.dtype, copy=False)
         samples = self._space.from_flow(self._flow.carry(rows, self.t_stop, rng))
+        if self.t_stop == 1:
+            samples = self._discrete.snap(samples)
         return self._wrap(samples, samples)
 
     def _check_base_distribution(self, X, stacklevel=3):

@@ -14,6 +14,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skflow._base import BaseFlow, Progress, Target, mean_square
+from skflow._discrete import DiscreteFeatures
 from skflow._estimators import (
     check_regressor,
     fit_columns,
@@ -93,6 +94,12 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         The kernel's shape: the same width in all directions, in the units of the data
         ("spherical", as in the paper), in proportion to each column's standard deviation
         ("diag"), or to the target's covariance ("full", whitened).
+    discrete_features : {"auto"}, bool or array-like, default="auto"
+        Columns of which `sample` gives values that occur in X, each time the nearest: such as
+        counts, grades or codes. "auto" takes those in which, of the different rows of X, at least
+        every other one shares its value with another; True takes all columns, False none, and an
+        array is a mask, or lists columns by place or name. `transform` and ``particles_`` know
+        nothing of it.
     velocity : velocity, default=None
         What moves the generated rows, by default :class:`~skflow.velocities.ScoreDifference`;
         with :class:`~skflow.velocities.DensityRatio` this is a GAN whose generator is trained
@@ -119,6 +126,8 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         Mean squared velocity of the generated rows at each step, in flow space: where it is small
         compared to its start the generator has arrived, as far as this bandwidth can tell. Between
         two fits of a regressor without ``partial_fit`` it is that of the moved rows.
+    is_discrete_ : ndarray of shape (n_features_in_,)
+        Mask of the columns that `sample` puts on values of X.
     n_features_in_ : int
         Number of columns.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -176,6 +185,7 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         init="base",
         batch_size=1000,
         covariance_type="diag",
+        discrete_features="auto",
         velocity=None,
         warm_start=False,
         random_state=None,
@@ -192,6 +202,7 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         self.init = init
         self.batch_size = batch_size
         self.covariance_type = covariance_type
+        self.discrete_features = discrete_features
         self.velocity = velocity
         self.warm_start = warm_start
         self.random_state = random_state
@@ -328,8 +339,9 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
             start = source.image(inputs).astype(X.dtype, copy=False)
         bandwidth = self._resolve_bandwidth(target, start)
         regressor = self._first_regressor(inputs, start, rng)
-        fixed = constants(target.rows)
-        return Setup(target, source, inputs, start, fixed, bandwidth, regressor).looked_over()
+        fixed, discrete = constants(target.rows), DiscreteFeatures(X, self._discrete_mask(X))
+        setup = Setup(target, source, inputs, start, fixed, discrete, bandwidth, regressor)
+        return setup.looked_over()
 
     def _resume(self, X, weights, X_base):
         """The same for a generator that goes on, with other target rows."""
@@ -337,7 +349,10 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         fixed = constants(target.rows)
         fixed[fixed != self._setup.fixed] = np.nan  # a column that has ever varied may vary
         setup = self._setup._replace(
-            target=target, fixed=fixed, regressor=deepcopy(self.regressor_)
+            target=target,
+            fixed=fixed,
+            discrete=self._setup.discrete.join(X),
+            regressor=deepcopy(self.regressor_),
         )
         if X_base is not None:
             rows = target.space.to_flow(X_base)
@@ -408,6 +423,8 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
     def sample(self, n_samples=1, random_state=None):
         """New rows, generated from fresh inputs.
 
+        Columns that are discrete (`discrete_features`) take the nearest value that occurs in X.
+
         Parameters
         ----------
         n_samples : int, default=1
@@ -422,7 +439,8 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         """
         self._check_count(n_samples)
         inputs = self._setup.source.draw(n_samples, check_random_state(random_state))
-        samples = self._generate(inputs.astype(self.particles_.dtype, copy=False))
+        generated = self._generate(inputs.astype(self.particles_.dtype, copy=False))
+        samples = self._setup.discrete.snap(generated)
         return self._wrap(samples, samples)
 
     def _generate(self, inputs):

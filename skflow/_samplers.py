@@ -76,6 +76,12 @@ class SDFlowSampler(BaseFlowSampler):
         The kernel's shape: the same width in all directions, in the units of the data
         ("spherical", as in the paper), in proportion to each column's standard deviation
         ("diag"), or to the target's covariance ("full", whitened).
+    discrete_features : {"auto"}, bool or array-like, default="auto"
+        Columns of which `sample` gives values that occur in X, each time the nearest: such as
+        counts, grades or codes. "auto" takes those in which, of the different rows of X, at least
+        every other one shares its value with another; True takes all columns, False none, and an
+        array is a mask, or lists columns by place or name. `transform` and ``particles_`` know
+        nothing of it, nor does `sample` at a `t_stop` before the end.
     optimizer : {"sgd", "adagrad"} or object with ``init`` and ``step``, default="sgd"
         How a velocity becomes a step; see :mod:`skflow.optimizers`.
     velocity : velocity, default=None
@@ -103,6 +109,8 @@ class SDFlowSampler(BaseFlowSampler):
     support_limit_ : float
         The largest `support` of a row that does not lie far outside the base: twice the largest
         distance of a base particle to its nearest neighbour, in bandwidths of the first step.
+    is_discrete_ : ndarray of shape (n_features_in_,)
+        Mask of the columns that `sample` puts on values of X.
     n_features_in_ : int
         Number of columns.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -222,6 +230,12 @@ class MMDFlowSampler(BaseFlowSampler):
         The kernel's shape: the same width in all directions, in the units of the data
         ("spherical", as in the paper), in proportion to each column's standard deviation
         ("diag"), or to the target's covariance ("full", whitened).
+    discrete_features : {"auto"}, bool or array-like, default="auto"
+        Columns of which `sample` gives values that occur in X, each time the nearest: such as
+        counts, grades or codes. "auto" takes those in which, of the different rows of X, at least
+        every other one shares its value with another; True takes all columns, False none, and an
+        array is a mask, or lists columns by place or name. `transform` and ``particles_`` know
+        nothing of it, nor does `sample` at a `t_stop` before the end.
     optimizer : {"sgd", "adagrad"} or object with ``init`` and ``step``, default="sgd"
         How a velocity becomes a step; see :mod:`skflow.optimizers`.
     velocity : velocity, default=None
@@ -249,6 +263,8 @@ class MMDFlowSampler(BaseFlowSampler):
     support_limit_ : float
         The largest `support` of a row that does not lie far outside the base: twice the largest
         distance of a base particle to its nearest neighbour, in bandwidths of the first step.
+    is_discrete_ : ndarray of shape (n_features_in_,)
+        Mask of the columns that `sample` puts on values of X.
     n_features_in_ : int
         Number of columns.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -299,6 +315,7 @@ class MMDFlowSampler(BaseFlowSampler):
         n_particles=1000,
         batch_size=None,
         covariance_type="diag",
+        discrete_features="auto",
         optimizer="sgd",
         velocity=None,
         t_stop=1.0,
@@ -315,6 +332,7 @@ class MMDFlowSampler(BaseFlowSampler):
             n_particles=n_particles,
             batch_size=batch_size,
             covariance_type=covariance_type,
+            discrete_features=discrete_features,
             optimizer=optimizer,
             velocity=velocity,
             t_stop=t_stop,
@@ -377,6 +395,12 @@ class SVGDSampler(BaseFlowSampler):
         The kernel's shape: the same width in all directions, in the units of the data
         ("spherical", as in the paper), in proportion to each column's standard deviation
         ("diag"), or to the target's covariance ("full", whitened).
+    discrete_features : {"auto"}, bool or array-like, default="auto"
+        Columns of which `sample` gives values that occur in X, each time the nearest: such as
+        counts, grades or codes. "auto" takes those in which, of the different rows of X, at least
+        every other one shares its value with another; True takes all columns, False none, and an
+        array is a mask, or lists columns by place or name. `transform` and ``particles_`` know
+        nothing of it, nor does `sample` at a `t_stop` before the end.
     optimizer : {"sgd", "adagrad"} or object with ``init`` and ``step``, default="adagrad"
         How a velocity becomes a step; see :mod:`skflow.optimizers`.
     velocity : velocity, default=None
@@ -404,6 +428,8 @@ class SVGDSampler(BaseFlowSampler):
     support_limit_ : float
         The largest `support` of a row that does not lie far outside the base: twice the largest
         distance of a base particle to its nearest neighbour, in bandwidths of the first step.
+    is_discrete_ : ndarray of shape (n_features_in_,)
+        Mask of the columns that `sample` puts on values of X.
     n_features_in_ : int
         Number of columns.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -452,6 +478,7 @@ class SVGDSampler(BaseFlowSampler):
         n_particles=1000,
         batch_size=None,
         covariance_type="diag",
+        discrete_features="auto",
         optimizer="adagrad",
         velocity=None,
         t_stop=1.0,
@@ -468,6 +495,7 @@ class SVGDSampler(BaseFlowSampler):
             n_particles=n_particles,
             batch_size=batch_size,
             covariance_type=covariance_type,
+            discrete_features=discrete_features,
             optimizer=optimizer,
             velocity=velocity,
             t_stop=t_stop,
@@ -518,6 +546,12 @@ class DiffusionSampler(BaseFlowSampler):
         The kernel's shape: the same width in all directions, in the units of the data
         ("spherical", as in the paper), in proportion to each column's standard deviation
         ("diag"), or to the target's covariance ("full", whitened).
+    discrete_features : {"auto"}, bool or array-like, default="auto"
+        Columns of which `sample` gives values that occur in X, each time the nearest: such as
+        counts, grades or codes. "auto" takes those in which, of the different rows of X, at least
+        every other one shares its value with another; True takes all columns, False none, and an
+        array is a mask, or lists columns by place or name. `transform` and ``particles_`` know
+        nothing of it, nor does `sample` at a `t_stop` before the end.
     denoiser : denoiser, default=None
         Estimate of E[x | z], by default :class:`~skflow.denoisers.KernelDenoiser`. A trained one,
         :class:`~skflow.denoisers.RegressorDenoiser`, makes rows that are no copies at small
@@ -546,6 +580,8 @@ class DiffusionSampler(BaseFlowSampler):
     support_limit_ : float
         The largest `support` of a row that does not lie far outside the base: twice the largest
         distance of a base particle to its nearest neighbour, in bandwidths of the first step.
+    is_discrete_ : ndarray of shape (n_features_in_,)
+        Mask of the columns that `sample` puts on values of X.
     n_features_in_ : int
         Number of columns.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -596,6 +632,7 @@ class DiffusionSampler(BaseFlowSampler):
                 "base",
                 "n_particles",
                 "covariance_type",
+                "discrete_features",
                 "t_stop",
                 "random_state",
                 "verbose",
@@ -614,6 +651,7 @@ class DiffusionSampler(BaseFlowSampler):
         base="normal",
         n_particles=1000,
         covariance_type="diag",
+        discrete_features="auto",
         denoiser=None,
         t_stop=1.0,
         random_state=None,
@@ -625,6 +663,7 @@ class DiffusionSampler(BaseFlowSampler):
         self.base = base
         self.n_particles = n_particles
         self.covariance_type = covariance_type
+        self.discrete_features = discrete_features
         self.denoiser = denoiser
         self.t_stop = t_stop
         self.random_state = random_state

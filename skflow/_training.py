@@ -35,6 +35,8 @@ class Setup(NamedTuple):
         Where the particles are on the base.
     fixed : ndarray of shape (n_features,)
         The columns that are constant in the target; NaN in others.
+    discrete : DiscreteFeatures
+        The values of discrete columns of the target.
     bandwidth : float
         Before the schedule.
     regressor : regressor
@@ -48,6 +50,7 @@ class Setup(NamedTuple):
     inputs: np.ndarray
     start: np.ndarray
     fixed: np.ndarray
+    discrete: object
     bandwidth: float
     regressor: object
     known: np.ndarray | None = None
@@ -157,6 +160,7 @@ class Training:
             "particles_": setup.target.space.from_flow(rows),
             "bandwidth_": setup.bandwidth,
             "n_steps_": self.n_done,
+            "is_discrete_": setup.discrete.mask_,
             "_space": setup.target.space,
             "_training_X": setup.target.X,
             "_setup": setup._replace(target=None, regressor=None),
