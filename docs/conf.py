@@ -27,6 +27,7 @@ templates_path = ["_templates"]
 
 myst_heading_anchors = 3
 
+autodoc_typehints = "none"  # the docstrings say it in words
 # The template of classes lists their methods.
 numpydoc_show_class_members = False
 

@@ -24,7 +24,7 @@ class SGD(BaseEstimator):
     array([[ 2., -1.]])
     """
 
-    def init(self, Y):
+    def init(self, Y: np.ndarray) -> np.ndarray:
         """State before the first step: nothing to remember.
 
         Parameters
@@ -39,7 +39,7 @@ class SGD(BaseEstimator):
         """
         return np.empty((len(Y), 0), dtype=Y.dtype)
 
-    def step(self, velocity, state):
+    def step(self, velocity: np.ndarray, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Direction to move in, and the next state.
 
         Parameters
@@ -89,11 +89,11 @@ class AdaGrad(BaseEstimator):
     array([[ 1., -1.]])
     """
 
-    def __init__(self, decay=0.9, epsilon=1e-6):
+    def __init__(self, decay: float = 0.9, epsilon: float = 1e-6) -> None:
         self.decay = decay
         self.epsilon = epsilon
 
-    def init(self, Y):
+    def init(self, Y: np.ndarray) -> np.ndarray:
         """State before the first step: zero where nothing has moved yet.
 
         Parameters
@@ -108,7 +108,7 @@ class AdaGrad(BaseEstimator):
         """
         return np.zeros_like(Y)
 
-    def step(self, velocity, state):
+    def step(self, velocity: np.ndarray, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Direction to move in, and the next state.
 
         Parameters

@@ -32,10 +32,10 @@ class Constant(BaseEstimator):
     2.0
     """
 
-    def __init__(self, sigma=1.0):
+    def __init__(self, sigma: float = 1.0) -> None:
         self.sigma = sigma
 
-    def __call__(self, t):
+    def __call__(self, t: float) -> float:
         """Sigma at a time.
 
         Parameters
@@ -61,7 +61,7 @@ class _Annealed(BaseEstimator):
                 f"sigma_max={self.sigma_max!r} and sigma_min={self.sigma_min!r}."
             )
 
-    def __init__(self, sigma_max=4.0, sigma_min=1.0):
+    def __init__(self, sigma_max: float = 4.0, sigma_min: float = 1.0) -> None:
         self.sigma_max = sigma_max
         self.sigma_min = sigma_min
 
@@ -90,7 +90,7 @@ class Cosine(_Annealed):
     [2.0, 1.778, 1.0]
     """
 
-    def __call__(self, t):
+    def __call__(self, t: float) -> float:
         """Sigma at a time.
 
         Parameters
@@ -124,7 +124,7 @@ class Geometric(_Annealed):
     2.0
     """
 
-    def __call__(self, t):
+    def __call__(self, t: float) -> float:
         """Sigma at a time.
 
         Parameters
@@ -157,7 +157,7 @@ class Linear(_Annealed):
     2.5
     """
 
-    def __call__(self, t):
+    def __call__(self, t: float) -> float:
         """Sigma at a time.
 
         Parameters
@@ -177,7 +177,9 @@ class Linear(_Annealed):
 SCHEDULES = {"constant": Constant, "cosine": Cosine, "geometric": Geometric, "linear": Linear}
 
 
-def auto_schedule(X, weights, bandwidth):
+def auto_schedule(
+    X: np.ndarray, weights: np.ndarray | None, bandwidth: float
+) -> Geometric | Constant:
     """From half the distance of a typical pair of rows down to the bandwidth, geometrically.
 
     Wide kernels bring the particles to where the target is, and narrow ones to its details.
@@ -231,7 +233,7 @@ def _representatives(X, weights, n_rows=_MEDIAN_ROWS):
     return X[order[np.searchsorted(cumulative, places)]], np.ones(n_rows)
 
 
-def median_squared_distance(X, weights=None):
+def median_squared_distance(X: np.ndarray, weights: np.ndarray | None = None) -> float:
     """Median squared distance over all ordered pairs of rows, a row with itself included.
 
     The pairs (i, i) make integer weights equal repeated rows. Above 1024 rows it is the median
@@ -269,7 +271,9 @@ def _spread(X, weights):
     return np.sqrt(np.average(np.square(X - mean), axis=0, weights=weights).mean())
 
 
-def neighbor_distance(X, weights=None, n_neighbors=10):
+def neighbor_distance(
+    X: np.ndarray, weights: np.ndarray | None = None, n_neighbors: int = 10
+) -> float:
     """Median distance of a row to its tenth nearest neighbour, or another.
 
     A weight counts as that many rows. Among few rows, no more than half of them are reached for.
