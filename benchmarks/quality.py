@@ -3,14 +3,16 @@
 Of at most `--rows` rows of each data set half train, half are held out; every sampler makes as many
 rows as are held out, and the figures are means over random halves, with their standard errors.
 Columns are standardised by the training half before anything is measured; SDFlowSampler gets the
-raw columns, its rivals the standardised ones that they need. Each rival is also the base of a flow
-("refined"), which is to be read beside the rival itself. SMOTE draws between training rows.
+raw columns, its rivals the standardised ones that they need. A forest sees at once where columns of
+few values, as counts, come out as real numbers: SDFlowSampler puts them back, and so are the rivals
+that are "rounded" in the same way. Each rival is also the base of a flow ("refined"), which is to
+be read beside the rounded one. SMOTE draws between training rows.
 
 The last table is the mean over all data sets, the largest share, and on how many data sets a
 sampler is better than KernelDensity in AUC, energy distance and share at once.
 
     python -m benchmarks.quality [--splits 5] [--rows 1000] [--datasets wine banana]
-        [--samplers SDFlowSampler SMOTE]
+        [--samplers SDFlowSampler SMOTE] [--jobs 2]
 
 Rivals and data whose packages are not installed are left out, and said to be.
 """
@@ -19,15 +21,17 @@ import argparse
 import warnings
 
 import numpy as np
+from joblib import Parallel, delayed
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.neighbors import KernelDensity
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks.harness import Missing, need
+from benchmarks.harness import Missing, n_threads, need
 from benchmarks.real_data import DATASETS, load
 from benchmarks.report import machine, table
 from skflow import SDFlowSampler
+from skflow._discrete import DiscreteFeatures
 from skflow.metrics import (
     classifier_two_sample_auc,
     closer_to_train_share,
@@ -39,14 +43,13 @@ FIGURES = ["C2ST AUC", "energy distance", "closer to train", "distance ratio"]
 YARDSTICK = "KernelDensity, CV"
 
 
-def flow(train, n, seed, base="normal"):
-    """SDFlowSampler as it comes, or from another base."""
-    # Another seed than that of fit: the same would begin at the rows where the particles began.
-    return SDFlowSampler(base=base, random_state=seed).fit(train).sample(n, random_state=seed + 1)
+def flow(train, n, seed, **parameters):
+    """SDFlowSampler as it comes, or with other parameters."""
+    return SDFlowSampler(random_state=seed, **parameters).fit(train).sample(n, random_state=seed)
 
 
-def flow_from_mixture(train, n, seed):
-    return flow(train, n, seed, "mixture")
+def flow_from_normal(train, n, seed):
+    return flow(train, n, seed, base="normal")
 
 
 def kernel_density(train, n, seed):
@@ -106,7 +109,17 @@ class _Drawn:
 
 
 def refined(rival):
-    return lambda train, n, seed: flow(train, n, seed, _Drawn(rival, train))
+    return lambda train, n, seed: flow(train, n, seed, base=_Drawn(rival, train))
+
+
+def rounded(rival):
+    """A rival whose columns of few values are put back on these, as SDFlowSampler does it."""
+
+    def sampler(train, n, seed):
+        rows = rival(train, n, seed)
+        return DiscreteFeatures(train).rounding(rows).round(rows)
+
+    return sampler
 
 
 RIVALS = {
@@ -117,18 +130,25 @@ RIVALS = {
 }
 SAMPLERS = {
     "SDFlowSampler": flow,
-    'SDFlowSampler, base="mixture"': flow_from_mixture,
+    'SDFlowSampler, base="normal"': flow_from_normal,
     **RIVALS,
+    **{f"{name}, rounded": rounded(rival) for name, rival in RIVALS.items() if name != "SMOTE"},
     **{f"{name}, refined": refined(rival) for name, rival in RIVALS.items()},
 }
 
 
-def judge(sampler, X, seed):
-    """The four figures of one sampler on one split."""
+def judge(name, X, seed):
+    """The four figures of one sampler on one split; or why there are none."""
     train, heldout = train_test_split(X, test_size=0.5, random_state=seed)
     size = min(len(train), len(heldout))
     train, heldout = train[:size], heldout[:size]
-    return figures(sampler(train, size, seed), train, heldout, seed)
+    with n_threads(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of rivals, about their own fits
+        try:
+            samples = SAMPLERS[name](train, size, seed)
+        except Missing as error:
+            return error
+        return figures(samples, train, heldout, seed)
 
 
 def figures(samples, train, heldout, seed):
@@ -143,7 +163,7 @@ def figures(samples, train, heldout, seed):
     ]
 
 
-def run(datasets, n_splits, samplers=SAMPLERS, n_rows=None):
+def run(datasets, n_splits, samplers=tuple(SAMPLERS), n_rows=None, n_jobs=1):
     """Rows (data set, sampler, mean and standard error of each figure)."""
     for dataset in datasets:
         try:
@@ -152,13 +172,12 @@ def run(datasets, n_splits, samplers=SAMPLERS, n_rows=None):
             print(f"{dataset}: {error}")
             continue
         X = np.random.RandomState(0).permutation(X)[:n_rows]
-        for name, sampler in samplers.items():
-            try:
-                judged = np.array([judge(sampler, X, seed) for seed in range(n_splits)])
-            except Missing as error:
-                print(f"{name}: {error}")
+        for name in samplers:
+            judged = Parallel(n_jobs)(delayed(judge)(name, X, seed) for seed in range(n_splits))
+            if isinstance(judged[0], Missing):
+                print(f"{name}: {judged[0]}")
                 continue
-            means = judged.mean(axis=0)
+            means, judged = np.mean(judged, axis=0), np.array(judged)
             errors = judged.std(axis=0, ddof=1) / np.sqrt(n_splits) if n_splits > 1 else 0 * means
             yield dataset, name, means, errors
 
@@ -184,15 +203,13 @@ def main(arguments=None):
     parser.add_argument("--rows", type=int, default=1000)
     parser.add_argument("--datasets", nargs="+", choices=DATASETS, default=DATASETS)
     parser.add_argument("--samplers", nargs="+", choices=SAMPLERS, default=list(SAMPLERS))
+    parser.add_argument("--jobs", type=int, default=1)
     options = parser.parse_args(arguments)
-    warnings.simplefilter("ignore")  # of rivals, about their own fits
-    samplers = {name: SAMPLERS[name] for name in options.samplers}
     print(f"{options.splits} random halves of at most {options.rows} rows; {machine()}\n")
     print(table(["data", "sampler", *FIGURES], []))
     rows = []
-    for dataset, name, means, errors in run(
-        options.datasets, options.splits, samplers, options.rows
-    ):
+    settings = options.splits, options.samplers, options.rows, options.jobs
+    for dataset, name, means, errors in run(options.datasets, *settings):
         rows.append((dataset, name, means, errors))
         cells = [f"{m:.3f} ± {e:.3f}" for m, e in zip(means, errors, strict=True)]
         print(table([dataset, name, *cells], [], rule=False), flush=True)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin, TransformerMixin, clone
 from sklearn.callback import CallbackSupportMixin
-from sklearn.utils import _safe_indexing
+from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.validation import (
@@ -317,9 +317,16 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
                 stacklevel=stacklevel,
             )
 
-    def _check_count(self, n_samples):
+    def _check_draw(self, n_samples, random_state):
+        """Arguments of `sample`, and the random numbers for it.
+
+        They begin elsewhere than those of `fit` with the same seed, which would draw again the very
+        rows that the particles started from.
+        """
         check_is_fitted(self)
         check_count(n_samples)
+        seeds = check_random_state(random_state)
+        return np.random.RandomState(seeds.randint(np.iinfo(np.int32).max))
 
     def score_samples(self, X):
         """Log-density of rows under the particles, smoothed at the last bandwidth.

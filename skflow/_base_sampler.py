@@ -64,7 +64,7 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         step_size=0.1,
         n_steps=100,
         noise_scale=1.0,
-        base="normal",
+        base="mixture",
         n_particles=1000,
         batch_size=None,
         covariance_type="diag",
@@ -144,13 +144,14 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         bandwidth = self._resolve_bandwidth(target, start)
 
         reach = reach_of(start)
-        discrete = DiscreteFeatures(target.X, self._discrete_mask(X))
+        discrete = DiscreteFeatures(target.X, target.weights, self._discrete_mask(X))
 
         def fitted(recorded):
+            particles = target.space.from_flow(recorded.particles)
             return {
                 "bandwidth_": bandwidth,
                 "n_steps_": recorded.n_steps,
-                "particles_": target.space.from_flow(recorded.particles),
+                "particles_": particles,
                 "_space": target.space,
                 "_source": source,
                 "_flow": recorded,
@@ -158,7 +159,7 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
                 "_training_X": target.X,
                 "support_limit_": reach / recorded.cloud_at(0)[1],
                 "is_discrete_": discrete.mask_,
-                "_discrete": discrete,
+                "_rounding": discrete.rounding(particles),
             }
 
         progress = Progress(self, *data)
@@ -386,7 +387,7 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
 
         Every row is an independent draw, with noise of its own at every step of the flow; the law
         of a row does not depend on how many are drawn. At the end of the flow, columns that are
-        discrete (`discrete_features`) take the nearest value that occurs in the target.
+        discrete (`discrete_features`) take values that occur in the target.
 
         Parameters
         ----------
@@ -400,12 +401,11 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         ndarray of shape (n_samples, n_features)
             The rows, in the dtype of the fitted data; a data frame after ``set_output``.
         """
-        self._check_count(n_samples)
-        rng = check_random_state(random_state)
+        rng = self._check_draw(n_samples, random_state)
         rows = self._source.draw(n_samples, rng).astype(self.particles_.dtype, copy=False)
         samples = self._space.from_flow(self._flow.carry(rows, self.t_stop, rng))
         if self.t_stop == 1:
-            samples = self._discrete.snap(samples)
+            samples = self._rounding.round(samples)
         return self._wrap(samples, samples)
 
     def _check_base_distribution(self, X, stacklevel=3):

@@ -47,15 +47,18 @@ def _place(entry, n_features, names):
 
 
 class DiscreteFeatures:
-    """The values of the columns that have few of them.
+    """Values of the columns that have few of them, and how often each occurs.
 
     Parameters
     ----------
     X : ndarray of shape (n_samples, n_features)
         Target rows.
+    weights : ndarray of shape (n_samples,), default=None
+        Their weights; a weight counts as that many rows.
     mask : ndarray of shape (n_features,), default=None
         Which columns are discrete; by default those in which, of the different rows of X, at least
-        every other one has a value that another has too: no more values than half the rows.
+        every other one has a value that another has too: no more values than half the rows. Where
+        only one column varies, equal rows count, too.
 
     Attributes
     ----------
@@ -63,25 +66,49 @@ class DiscreteFeatures:
         Which columns are discrete.
     """
 
-    def __init__(self, X, mask=None):
-        values = [np.unique(column) for column in X.T]
+    def __init__(self, X, weights=None, mask=None):
+        weights = np.ones(len(X)) if weights is None else weights
+        counted = [_count(column, weights) for column in X.T]
         if mask is None:
-            counts = np.array([len(of_column) for of_column in values])
-            mask = 2 * counts <= len(X)
-            if mask.any():  # rows that are there twice are no evidence
-                mask = 2 * counts <= len(np.unique(X, axis=0))
+            n_values = np.array([len(values) for values, _ in counted])
+            n_rows = weights.sum()
+            if (n_values > 1).sum() > 1 and (2 * n_values <= n_rows).any():
+                n_rows = len(np.unique(X, axis=0))  # rows that are there twice are no evidence
+            mask = 2 * n_values <= n_rows
         self.mask_ = mask
-        self._values = {j: values[j] for j in np.flatnonzero(mask)}
+        self._counted = {j: counted[j] for j in np.flatnonzero(mask).tolist()}
 
-    def join(self, X):
+    def join(self, X, weights=None):
         """The same columns, with the values of further rows."""
+        weights = np.ones(len(X)) if weights is None else weights
         joined = object.__new__(DiscreteFeatures)
         joined.mask_ = self.mask_
-        joined._values = {j: np.union1d(v, X[:, j]) for j, v in self._values.items()}
+        joined._counted = {
+            j: _count(np.append(values, X[:, j]), np.append(masses, weights))
+            for j, (values, masses) in self._counted.items()
+        }
         return joined
 
-    def snap(self, rows):
-        """Rows with the nearest value of X in each discrete column.
+    def rounding(self, generated):
+        """How rows like some that were generated get on the values."""
+        edges = {j: _edges(*counted, generated[:, j]) for j, counted in self._counted.items()}
+        return Rounding({j: (self._counted[j][0], edges[j]) for j in edges})
+
+
+class Rounding:
+    """A step function for every discrete column.
+
+    Parameters
+    ----------
+    columns : dict
+        Of each discrete column, by its place, its values and the edges between them.
+    """
+
+    def __init__(self, columns):
+        self._columns = columns
+
+    def round(self, rows):
+        """Rows with a value of the target in each discrete column.
 
         Parameters
         ----------
@@ -93,10 +120,33 @@ class DiscreteFeatures:
         ndarray of shape (n_samples, n_features)
             In the dtype of the rows.
         """
-        if not self._values:
+        if not self._columns:
             return rows
         rows = rows.copy()
-        for j, values in self._values.items():
-            edges = values[:-1] + (values[1:] - values[:-1]) / 2
+        for j, (values, edges) in self._columns.items():
             rows[:, j] = values[np.searchsorted(edges, rows[:, j])]
         return rows
+
+
+def _count(column, weights):
+    """Values of a column, in order, and the weight of each."""
+    values, places = np.unique(column, return_inverse=True)
+    return values, np.bincount(places, weights)
+
+
+def _edges(values, masses, generated):
+    """Edges between the values of a column: half way between two.
+
+    Unless the generated rows below an edge are by more than a standard error more, or less, than
+    the target has. Then it is moved until they are not: smooth rows beside a value that most rows
+    share would otherwise be taken for the next value.
+    """
+    middles = values[:-1] + (values[1:] - values[:-1]) / 2
+    total, n_rows = masses.sum(), len(generated)
+    wanted = np.cumsum(masses)[:-1] / total
+    error = np.sqrt(wanted * (1 - wanted) * (1 / total + 1 / n_rows))
+    generated = np.sort(generated)
+    found = np.searchsorted(generated, middles) / n_rows
+    allowed = np.clip(found, wanted - error, wanted + error)
+    moved = np.quantile(generated, np.clip(allowed, 0, 1))
+    return np.maximum.accumulate(np.where(allowed == found, middles, moved))

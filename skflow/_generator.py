@@ -58,7 +58,7 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         smoother and the less detailed the result. A name is a rule (D are distances between pairs
         of rows in flow space):
 
-        - "auto": the median distance of a target row to its tenth nearest neighbour;
+        - "auto": 1.4 times the median distance of a target row to its tenth nearest neighbour;
         - "paper": ``2 median(D^2) / log(n + 1)`` over n rows of the base (footnote 14);
         - "liu-wang": the same with 0.5 in place of 2, as in the published code of SVGD;
         - "scott", "silverman": the rules of thumb of kernel density estimation.
@@ -95,11 +95,11 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         ("spherical", as in the paper), in proportion to each column's standard deviation
         ("diag"), or to the target's covariance ("full", whitened).
     discrete_features : {"auto"}, bool or array-like, default="auto"
-        Columns of which `sample` gives values that occur in X, each time the nearest: such as
-        counts, grades or codes. "auto" takes those in which, of the different rows of X, at least
-        every other one shares its value with another; True takes all columns, False none, and an
-        array is a mask, or lists columns by place or name. `transform` and ``particles_`` know
-        nothing of it.
+        Columns of which `sample` gives values that occur in X, such as counts, grades or codes:
+        each time the nearest, but that values come as often as in X, within a standard error.
+        "auto" takes the columns in which, of the different rows of X, at least every other one
+        shares its value with another; True takes all columns, False none, and an array is a mask,
+        or lists columns by place or name. `transform` and ``particles_`` know nothing of it.
     velocity : velocity, default=None
         What moves the generated rows, by default :class:`~skflow.velocities.ScoreDifference`;
         with :class:`~skflow.velocities.DensityRatio` this is a GAN whose generator is trained
@@ -339,7 +339,8 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
             start = source.image(inputs).astype(X.dtype, copy=False)
         bandwidth = self._resolve_bandwidth(target, start)
         regressor = self._first_regressor(inputs, start, rng)
-        fixed, discrete = constants(target.rows), DiscreteFeatures(X, self._discrete_mask(X))
+        fixed = constants(target.rows)
+        discrete = DiscreteFeatures(X, weights, self._discrete_mask(X))
         setup = Setup(target, source, inputs, start, fixed, discrete, bandwidth, regressor)
         return setup.looked_over()
 
@@ -351,7 +352,7 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         setup = self._setup._replace(
             target=target,
             fixed=fixed,
-            discrete=self._setup.discrete.join(X),
+            discrete=self._setup.discrete.join(X, weights),
             regressor=deepcopy(self.regressor_),
         )
         if X_base is not None:
@@ -423,7 +424,7 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
     def sample(self, n_samples=1, random_state=None):
         """New rows, generated from fresh inputs.
 
-        Columns that are discrete (`discrete_features`) take the nearest value that occurs in X.
+        Columns that are discrete (`discrete_features`) take values that occur in X.
 
         Parameters
         ----------
@@ -437,10 +438,10 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         ndarray of shape (n_samples, n_features)
             The rows, in the dtype of the fitted data; a data frame after ``set_output``.
         """
-        self._check_count(n_samples)
-        inputs = self._setup.source.draw(n_samples, check_random_state(random_state))
+        rng = self._check_draw(n_samples, random_state)
+        inputs = self._setup.source.draw(n_samples, rng)
         generated = self._generate(inputs.astype(self.particles_.dtype, copy=False))
-        samples = self._setup.discrete.snap(generated)
+        samples = self._setup.discrete.rounding(self.particles_).round(generated)
         return self._wrap(samples, samples)
 
     def _generate(self, inputs):

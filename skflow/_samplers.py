@@ -43,7 +43,7 @@ class SDFlowSampler(BaseFlowSampler):
         smoother and the less detailed the result; the smaller, the closer to copies of the
         target rows. A name is a rule (D are distances between pairs of rows in flow space):
 
-        - "auto": the median distance of a target row to its tenth nearest neighbour;
+        - "auto": 1.4 times the median distance of a target row to its tenth nearest neighbour;
         - "paper": ``2 median(D^2) / log(n + 1)`` over the n particles at the start (footnote 14);
         - "liu-wang": the same with 0.5 in place of 2, as in the published code of SVGD;
         - "scott", "silverman": the rules of thumb of kernel density estimation.
@@ -60,11 +60,11 @@ class SDFlowSampler(BaseFlowSampler):
         Standard deviation of the noise that is added to the particles at every step. A number is
         in bandwidths of the step: 1 as in the paper, 0 for none. A function ``noise_scale(t)`` of
         the time in [0, 1] is a noise level of its own, in units of `bandwidth`, as `schedule`.
-    base : {"normal", "mixture"}, array-like or object with ``sample`` or ``rvs``, default="normal"
-        Where the flow starts if `fit` gets no `X_base`: a Gaussian with the mean and covariance
-        of the target ("normal"); the Gaussian mixture of up to eight components that describes
-        it best by the BIC ("mixture"), which is nearer to the target and costs fourteen fits;
-        given rows; or anything that can be sampled, such as a scipy distribution or
+    base : {"mixture", "normal"}, array-like or object with ``sample`` or ``rvs``, default="mixture"
+        Where the flow starts if `fit` gets no `X_base`: the Gaussian mixture of up to eight
+        components that describes the target best by the BIC ("mixture"); one Gaussian with its
+        mean and covariance ("normal"), so that `inverse_transform` makes data Gaussian; given
+        rows; or anything that can be sampled, such as a scipy distribution or
         ``KernelDensity()``, in units of the data. An estimator is cloned and fitted on the
         target first; wrap it in ``sklearn.frozen.FrozenEstimator`` to use it as it is.
     n_particles : int, default=1000
@@ -77,11 +77,12 @@ class SDFlowSampler(BaseFlowSampler):
         ("spherical", as in the paper), in proportion to each column's standard deviation
         ("diag"), or to the target's covariance ("full", whitened).
     discrete_features : {"auto"}, bool or array-like, default="auto"
-        Columns of which `sample` gives values that occur in X, each time the nearest: such as
-        counts, grades or codes. "auto" takes those in which, of the different rows of X, at least
-        every other one shares its value with another; True takes all columns, False none, and an
-        array is a mask, or lists columns by place or name. `transform` and ``particles_`` know
-        nothing of it, nor does `sample` at a `t_stop` before the end.
+        Columns of which `sample` gives values that occur in X, such as counts, grades or codes:
+        each time the nearest, but that values come as often as in X, within a standard error.
+        "auto" takes the columns in which, of the different rows of X, at least every other one
+        shares its value with another; True takes all columns, False none, and an array is a mask,
+        or lists columns by place or name. `transform` and ``particles_`` know nothing of it, nor
+        does `sample` at a `t_stop` before the end.
     optimizer : {"sgd", "adagrad"} or object with ``init`` and ``step``, default="sgd"
         How a velocity becomes a step; see :mod:`skflow.optimizers`.
     velocity : velocity, default=None
@@ -197,7 +198,7 @@ class MMDFlowSampler(BaseFlowSampler):
         smoother and the less detailed the result; the smaller, the closer to copies of the
         target rows. A name is a rule (D are distances between pairs of rows in flow space):
 
-        - "auto": the median distance of a target row to its tenth nearest neighbour;
+        - "auto": 1.4 times the median distance of a target row to its tenth nearest neighbour;
         - "paper": ``2 median(D^2) / log(n + 1)`` over the n particles at the start (footnote 14);
         - "liu-wang": the same with 0.5 in place of 2, as in the published code of SVGD;
         - "scott", "silverman": the rules of thumb of kernel density estimation.
@@ -214,11 +215,11 @@ class MMDFlowSampler(BaseFlowSampler):
         Standard deviation of the noise that is added to the particles at every step. A number is
         in bandwidths of the step: 0 for none. A function ``noise_scale(t)`` of
         the time in [0, 1] is a noise level of its own, in units of `bandwidth`, as `schedule`.
-    base : {"normal", "mixture"}, array-like or object with ``sample`` or ``rvs``, default="normal"
-        Where the flow starts if `fit` gets no `X_base`: a Gaussian with the mean and covariance
-        of the target ("normal"); the Gaussian mixture of up to eight components that describes
-        it best by the BIC ("mixture"), which is nearer to the target and costs fourteen fits;
-        given rows; or anything that can be sampled, such as a scipy distribution or
+    base : {"mixture", "normal"}, array-like or object with ``sample`` or ``rvs``, default="mixture"
+        Where the flow starts if `fit` gets no `X_base`: the Gaussian mixture of up to eight
+        components that describes the target best by the BIC ("mixture"); one Gaussian with its
+        mean and covariance ("normal"), so that `inverse_transform` makes data Gaussian; given
+        rows; or anything that can be sampled, such as a scipy distribution or
         ``KernelDensity()``, in units of the data. An estimator is cloned and fitted on the
         target first; wrap it in ``sklearn.frozen.FrozenEstimator`` to use it as it is.
     n_particles : int, default=1000
@@ -231,11 +232,12 @@ class MMDFlowSampler(BaseFlowSampler):
         ("spherical", as in the paper), in proportion to each column's standard deviation
         ("diag"), or to the target's covariance ("full", whitened).
     discrete_features : {"auto"}, bool or array-like, default="auto"
-        Columns of which `sample` gives values that occur in X, each time the nearest: such as
-        counts, grades or codes. "auto" takes those in which, of the different rows of X, at least
-        every other one shares its value with another; True takes all columns, False none, and an
-        array is a mask, or lists columns by place or name. `transform` and ``particles_`` know
-        nothing of it, nor does `sample` at a `t_stop` before the end.
+        Columns of which `sample` gives values that occur in X, such as counts, grades or codes:
+        each time the nearest, but that values come as often as in X, within a standard error.
+        "auto" takes the columns in which, of the different rows of X, at least every other one
+        shares its value with another; True takes all columns, False none, and an array is a mask,
+        or lists columns by place or name. `transform` and ``particles_`` know nothing of it, nor
+        does `sample` at a `t_stop` before the end.
     optimizer : {"sgd", "adagrad"} or object with ``init`` and ``step``, default="sgd"
         How a velocity becomes a step; see :mod:`skflow.optimizers`.
     velocity : velocity, default=None
@@ -311,7 +313,7 @@ class MMDFlowSampler(BaseFlowSampler):
         step_size=1.0,
         n_steps=100,
         noise_scale=0.0,
-        base="normal",
+        base="mixture",
         n_particles=1000,
         batch_size=None,
         covariance_type="diag",
@@ -362,7 +364,7 @@ class SVGDSampler(BaseFlowSampler):
         smoother and the less detailed the result; the smaller, the closer to copies of the
         target rows. A name is a rule (D are distances between pairs of rows in flow space):
 
-        - "auto": the median distance of a target row to its tenth nearest neighbour;
+        - "auto": 1.4 times the median distance of a target row to its tenth nearest neighbour;
         - "paper": ``2 median(D^2) / log(n + 1)`` over the n particles at the start (footnote 14);
         - "liu-wang": the same with 0.5 in place of 2, as in the published code of SVGD;
         - "scott", "silverman": the rules of thumb of kernel density estimation.
@@ -379,11 +381,11 @@ class SVGDSampler(BaseFlowSampler):
         Standard deviation of the noise that is added to the particles at every step. A number is
         in bandwidths of the step: 0 for none. A function ``noise_scale(t)`` of
         the time in [0, 1] is a noise level of its own, in units of `bandwidth`, as `schedule`.
-    base : {"normal", "mixture"}, array-like or object with ``sample`` or ``rvs``, default="normal"
-        Where the flow starts if `fit` gets no `X_base`: a Gaussian with the mean and covariance
-        of the target ("normal"); the Gaussian mixture of up to eight components that describes
-        it best by the BIC ("mixture"), which is nearer to the target and costs fourteen fits;
-        given rows; or anything that can be sampled, such as a scipy distribution or
+    base : {"mixture", "normal"}, array-like or object with ``sample`` or ``rvs``, default="mixture"
+        Where the flow starts if `fit` gets no `X_base`: the Gaussian mixture of up to eight
+        components that describes the target best by the BIC ("mixture"); one Gaussian with its
+        mean and covariance ("normal"), so that `inverse_transform` makes data Gaussian; given
+        rows; or anything that can be sampled, such as a scipy distribution or
         ``KernelDensity()``, in units of the data. An estimator is cloned and fitted on the
         target first; wrap it in ``sklearn.frozen.FrozenEstimator`` to use it as it is.
     n_particles : int, default=1000
@@ -396,11 +398,12 @@ class SVGDSampler(BaseFlowSampler):
         ("spherical", as in the paper), in proportion to each column's standard deviation
         ("diag"), or to the target's covariance ("full", whitened).
     discrete_features : {"auto"}, bool or array-like, default="auto"
-        Columns of which `sample` gives values that occur in X, each time the nearest: such as
-        counts, grades or codes. "auto" takes those in which, of the different rows of X, at least
-        every other one shares its value with another; True takes all columns, False none, and an
-        array is a mask, or lists columns by place or name. `transform` and ``particles_`` know
-        nothing of it, nor does `sample` at a `t_stop` before the end.
+        Columns of which `sample` gives values that occur in X, such as counts, grades or codes:
+        each time the nearest, but that values come as often as in X, within a standard error.
+        "auto" takes the columns in which, of the different rows of X, at least every other one
+        shares its value with another; True takes all columns, False none, and an array is a mask,
+        or lists columns by place or name. `transform` and ``particles_`` know nothing of it, nor
+        does `sample` at a `t_stop` before the end.
     optimizer : {"sgd", "adagrad"} or object with ``init`` and ``step``, default="adagrad"
         How a velocity becomes a step; see :mod:`skflow.optimizers`.
     velocity : velocity, default=None
@@ -474,7 +477,7 @@ class SVGDSampler(BaseFlowSampler):
         step_size=0.1,
         n_steps=50,
         noise_scale=0.0,
-        base="normal",
+        base="mixture",
         n_particles=1000,
         batch_size=None,
         covariance_type="diag",
@@ -524,7 +527,7 @@ class DiffusionSampler(BaseFlowSampler):
         copies of the target rows. A name is a rule (D are distances between pairs of rows in flow
         space):
 
-        - "auto": the median distance of a target row to its tenth nearest neighbour;
+        - "auto": 1.4 times the median distance of a target row to its tenth nearest neighbour;
         - "paper": ``2 median(D^2) / log(n + 1)`` over the n particles at the start (footnote 14);
         - "liu-wang": the same with 0.5 in place of 2, as in the published code of SVGD;
         - "scott", "silverman": the rules of thumb of kernel density estimation.
@@ -547,11 +550,12 @@ class DiffusionSampler(BaseFlowSampler):
         ("spherical", as in the paper), in proportion to each column's standard deviation
         ("diag"), or to the target's covariance ("full", whitened).
     discrete_features : {"auto"}, bool or array-like, default="auto"
-        Columns of which `sample` gives values that occur in X, each time the nearest: such as
-        counts, grades or codes. "auto" takes those in which, of the different rows of X, at least
-        every other one shares its value with another; True takes all columns, False none, and an
-        array is a mask, or lists columns by place or name. `transform` and ``particles_`` know
-        nothing of it, nor does `sample` at a `t_stop` before the end.
+        Columns of which `sample` gives values that occur in X, such as counts, grades or codes:
+        each time the nearest, but that values come as often as in X, within a standard error.
+        "auto" takes the columns in which, of the different rows of X, at least every other one
+        shares its value with another; True takes all columns, False none, and an array is a mask,
+        or lists columns by place or name. `transform` and ``particles_`` know nothing of it, nor
+        does `sample` at a `t_stop` before the end.
     denoiser : denoiser, default=None
         Estimate of E[x | z], by default :class:`~skflow.denoisers.KernelDenoiser`. A trained one,
         :class:`~skflow.denoisers.RegressorDenoiser`, makes rows that are no copies at small

@@ -43,41 +43,48 @@ class NormalSource:
 class MixtureSource:
     """A Gaussian mixture like the target, drawn in flow space.
 
-    The number of components and the kind of covariance are those of the smallest BIC. Of a large
-    target some rows are taken, of a weighted one rows drawn by weight.
+    The number of components and the kind of covariance are those of the smallest BIC. It is fitted
+    to at most `most_rows` rows, in an order of their own; a weight counts as that many rows.
     """
 
-    n_components = 1, 2, 3, 4, 5, 6, 8
+    most_components = 8
     most_rows = 2000
 
     def __init__(self, flow_X, weights, rng):
-        rows = self._rows(flow_X, weights, rng).astype(np.float64)
+        rows = self._rows(flow_X, weights).astype(np.float64)
         self.mean_, self.scale_ = rows.mean(axis=0), rows.std(axis=0)
         self.scale_[self.scale_ == 0] = 1.0
         rows = (rows - self.mean_) / self.scale_
-        self.mixture_ = self._best_mixture(rows, rng.randint(np.iinfo(np.int32).max))
-
-    def _best_mixture(self, rows, seed):
-        from sklearn.mixture import GaussianMixture  # loads all of sklearn.cluster
-
-        most = max(1, len(np.unique(rows, axis=0)) // 2)
+        seed = rng.randint(np.iinfo(np.int32).max)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # a start need not be perfect
-            candidates = [
-                GaussianMixture(k, covariance_type=kind, reg_covar=1e-3, random_state=seed).fit(
-                    rows
-                )
-                for k in self.n_components
-                for kind in ("full", "diag")
-                if k <= most
-            ]
-        return min(candidates, key=lambda mixture: mixture.bic(rows))
+            best = [self._best_mixture(rows, kind, seed) for kind in ("full", "diag")]
+        self.mixture_ = min(best, key=lambda mixture: mixture.bic(rows))
 
-    def _rows(self, flow_X, weights, rng):
-        n_rows = min(len(flow_X), self.most_rows)
-        if weights is not None:
-            return flow_X[rng.choice(len(flow_X), size=n_rows, p=weights / np.sum(weights))]
-        return flow_X[rng.permutation(len(flow_X))[:n_rows]]
+    def _best_mixture(self, rows, kind, seed):
+        """Of one kind of covariance: one component more, while the BIC has fallen lately."""
+        from sklearn.mixture import GaussianMixture  # loads all of sklearn.cluster
+
+        most = min(self.most_components, max(1, len(np.unique(rows, axis=0)) // 2))
+        best, least = None, np.inf
+        for k in range(1, most + 1):
+            mixture = GaussianMixture(k, covariance_type=kind, reg_covar=1e-3, random_state=seed)
+            bic = mixture.fit(rows).bic(rows)
+            if bic < least:
+                best, least = mixture, bic
+            elif k > best.n_components + 1:
+                break
+        return best
+
+    def _rows(self, flow_X, weights):
+        """A systematic sample of the rows, sorted: their order and repetition are no matter."""
+        weights = np.ones(len(flow_X)) if weights is None else weights
+        order = np.lexsort(flow_X.T[::-1])
+        cumulative = np.cumsum(weights[order])
+        in_whole = np.array_equal(weights, np.round(weights))
+        n_rows = min(self.most_rows, int(cumulative[-1]) if in_whole else len(flow_X))
+        places = (np.arange(n_rows) + 0.5) / n_rows * cumulative[-1]
+        return flow_X[order[np.searchsorted(cumulative, places)]]
 
     def draw(self, n_samples, rng):
         """Fresh rows in flow space."""

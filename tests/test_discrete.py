@@ -1,5 +1,6 @@
 """Columns of few values: which they are, and that samples have their values."""
 
+import itertools
 import pickle
 
 import numpy as np
@@ -39,13 +40,24 @@ def draw(n_rows=40, seed=0):
     return np.column_stack([rng.normal(size=n_rows), grades, np.full(n_rows, 7.0), flags])
 
 
-def naive_snap(rows, X, columns):
-    snapped = rows.copy()
-    for i, j in np.ndindex(rows.shape):
-        if j in columns:
-            values = sorted(set(X[:, j].tolist()))
-            snapped[i, j] = min(values, key=lambda value: abs(value - rows[i, j]))
-    return snapped
+def naive_round(rows, X, generated, columns):
+    """Every entry by itself, with the edges between the values written out."""
+    rounded = rows.copy()
+    for j in columns:
+        values = sorted(set(X[:, j].tolist()))
+        edges = []
+        for low, high in itertools.pairwise(values):
+            edge = (low + high) / 2
+            found = sum(generated[:, j] < edge) / len(generated)
+            wanted = sum(X[:, j] <= low) / len(X)
+            error = np.sqrt(wanted * (1 - wanted) * (1 / len(X) + 1 / len(generated)))
+            if abs(found - wanted) > error:
+                side = 1 if found > wanted else -1
+                edge = np.quantile(generated[:, j], np.clip(wanted + side * error, 0, 1))
+            edges.append(max([edge, *edges[-1:]]))
+        for i in range(len(rows)):
+            rounded[i, j] = values[sum(edge < rows[i, j] for edge in edges)]
+    return rounded
 
 
 @every_estimator
@@ -60,19 +72,39 @@ def test_samples_have_the_values_of_discrete_columns(estimator, dtype):
         assert np.isin(samples[:, j], X[:, j]).all()
     assert len(np.unique(samples[:, 0])) == 200
     left = clone(fitted).set_params(discrete_features=False).fit(X)
-    assert_array_equal(naive_snap(left.sample(200, random_state=1), X, {1, 2, 3}), samples)
+    real = left.sample(200, random_state=1)
+    assert_array_equal(naive_round(real, X, left.particles_, {1, 2, 3}), samples)
     assert_array_equal(left.particles_, fitted.particles_)
     rows = fitted.particles_[:5]
     assert_array_equal(left.transform(rows), fitted.transform(rows))
 
 
-def test_a_row_takes_the_nearest_value():
-    X = draw()
-    rows = np.random.default_rng(1).normal(3, 3, size=(100, 4))
+@pytest.mark.parametrize("shift", [0.0, 0.3, -2.0])
+@pytest.mark.parametrize("n_generated", [1, 30, 500])
+def test_rounding_against_the_definition(shift, n_generated):
+    X, rng = draw(), np.random.default_rng(1)
+    generated = X[rng.integers(len(X), size=n_generated)] + rng.normal(shift, 1, (n_generated, 4))
+    rows = rng.normal(3, 3, size=(100, 4))
     before = rows.copy()
-    snapped = DiscreteFeatures(X).snap(rows)
-    assert_array_equal(snapped, naive_snap(rows, X, {1, 2, 3}))
+    rounded = DiscreteFeatures(X).rounding(generated).round(rows)
+    assert_array_equal(rounded, naive_round(rows, X, generated, {1, 2, 3}))
     assert_array_equal(rows, before)
+
+
+def test_values_that_generated_rows_meet_are_the_nearest():
+    X = draw()
+    rows = X + np.random.default_rng(1).uniform(-0.4, 0.4, X.shape)
+    rounded = DiscreteFeatures(X).rounding(rows).round(rows)
+    assert_array_equal(rounded[:, 1:], X[:, 1:])
+
+
+def test_values_come_as_often_as_in_the_target():
+    rng = np.random.default_rng(0)
+    X = np.where(rng.random((2000, 1)) < 0.9, 0.0, rng.integers(1, 17, size=(2000, 1)))
+    smooth = X + rng.normal(0, 3, size=X.shape)  # half of the zeros would be ones and more
+    rounded = DiscreteFeatures(X).rounding(smooth).round(smooth)
+    assert abs(np.mean(rounded == 0) - np.mean(X == 0)) < 0.02
+    assert set(rounded.ravel()) <= set(X.ravel())
 
 
 def test_which_columns_are_discrete():
@@ -138,8 +170,19 @@ def test_weights_are_as_many_rows():
     weighted = SDFlowSampler(n_steps=5, random_state=0).fit(X, sample_weight=weights)
     repeated = SDFlowSampler(n_steps=5, random_state=0).fit(np.repeat(X, weights, axis=0))
     assert_array_equal(weighted.is_discrete_, repeated.is_discrete_)
+    rows = np.random.default_rng(3).normal(3, 3, size=(100, 4))
+    assert_array_equal(weighted._rounding.round(rows), repeated._rounding.round(rows))
     without = X[weights > 0]
     assert set(weighted.sample(100, random_state=0)[:, 1]) <= set(without[:, 1])
+
+
+def test_a_column_by_itself():
+    counts = np.random.default_rng(0).poisson(3.0, size=(100, 1)).astype(float)
+    assert DiscreteFeatures(counts).mask_.all()
+    assert DiscreteFeatures(np.pad(counts, ((0, 0), (0, 2)))).mask_.all()
+    values, weights = np.unique(counts, return_counts=True)
+    assert DiscreteFeatures(values[:, None], weights).mask_.all()
+    assert not DiscreteFeatures(values[:, None]).mask_.any()
 
 
 def test_later_rows_add_values():
@@ -148,8 +191,9 @@ def test_later_rows_add_values():
     generator = SDFlowGenerator(n_steps=5, random_state=0).partial_fit(first).partial_fit(later)
     assert_array_equal(generator.is_discrete_, [False, True, True, True])
     known = {1.0, 2.0, 5.0, 11.0, 12.0, 15.0}
-    assert set(generator._setup.discrete.snap(np.full((1, 4), 11.6))[0]) == {11.6, 12.0, 7.0, 1.0}
-    assert set(generator.sample(100, random_state=0)[:, 1]) <= known
+    samples = generator.sample(500, random_state=0)
+    assert set(samples[:, 1]) <= known
+    assert not set(samples[:, 1]) <= {1.0, 2.0, 5.0}
 
 
 def test_each_class_has_its_own_values():

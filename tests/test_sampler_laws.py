@@ -340,3 +340,10 @@ def test_the_density_is_the_kernel_density_of_the_particles(dtype):
     rtol = 1e-9 if dtype == np.float64 else 1e-5
     assert_allclose(flow.score_samples(X), reference.score_samples(X), rtol=rtol)
     assert flow.score(X) == pytest.approx(flow.score_samples(X).mean(), rel=rtol)
+
+
+def test_the_seed_of_fit_draws_other_rows():
+    flow = sampler(n_steps=1).fit(BARE)
+    start = flow.interpolate(flow.set_params(t_stop=0).sample(200, random_state=0), 0)
+    apart = np.abs(start[:, None] - flow._space.from_flow(flow._flow.start)).max(axis=2)
+    assert apart.min() > 1e-3

@@ -39,12 +39,12 @@ class Moving:
     """An estimator whose flow is far from zero on the rows that it was fitted on.
 
     scikit-learn's checks of `transform` carry the target itself, which hardly moves when the base
-    is a Gaussian around it: an identity would pass many of them.
+    is a law around it: an identity would pass many of them.
     """
 
     def fit(self, X, y=None, *, X_base=None, sample_weight=None):
         base = self.base
-        self.base = WideAndBeside() if isinstance(base, str) and base == "normal" else base
+        self.base = WideAndBeside() if isinstance(base, str) else base
         try:
             return super().fit(X, y, X_base=X_base, sample_weight=sample_weight)
         finally:

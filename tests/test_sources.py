@@ -114,6 +114,22 @@ def test_the_mixture_heeds_weights_and_the_seed():
     assert not np.allclose(first, second)
 
 
+def test_to_the_mixture_a_weight_is_as_many_rows_in_any_order():
+    X, rng = draw_target(), np.random.default_rng(0)
+    weights = rng.integers(1, 4, size=len(X)).astype(float)
+    weighted, _ = source_of("mixture", X, weights)
+    repeated, _ = source_of("mixture", rng.permutation(np.repeat(X, weights.astype(int), axis=0)))
+    assert_allclose(draw(weighted, 50), draw(repeated, 50), atol=1e-6)
+
+
+def test_of_a_large_target_the_mixture_sees_a_systematic_sample(monkeypatch):
+    monkeypatch.setattr(MixtureSource, "most_rows", 100)
+    X = np.random.default_rng(0).standard_normal((1000, 1))
+    source, _ = source_of("mixture", X, covariance_type="spherical")
+    assert source.mean_ == pytest.approx(0, abs=0.02)  # flow space begins at the mean
+    assert source.scale_ == pytest.approx(X.std(), abs=0.02)
+
+
 @pytest.mark.parametrize("rows", [[[0.0], [1.0]], [[0.0, 3.0], [1.0, 3.0], [1.0, 3.0], [2.0, 3.0]]])
 def test_a_mixture_of_very_few_rows(rows):
     source, _ = source_of("mixture", np.array(rows), covariance_type="spherical")
