@@ -2,7 +2,7 @@
 
 import warnings
 from copy import deepcopy
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from scipy.special import expit
@@ -51,7 +51,7 @@ class Learned(NamedTuple):
 
 
 class DensityRatio(BaseEstimator):
-    """sigma^2 times the gradient of the log-odds of target over particles.
+    """The gradient of the log-odds of target over particles, times sigma^2.
 
     A classifier is trained at each step to tell target rows from particles, as the discriminator
     of a GAN is. Where it does so perfectly, the gradient of its log-odds is the score difference
@@ -103,13 +103,19 @@ class DensityRatio(BaseEstimator):
     True
     """
 
-    def __init__(self, classifier=None, loss="alternative", smooth=True, random_state=None):
+    def __init__(
+        self,
+        classifier: Any = None,
+        loss: str = "alternative",
+        smooth: bool = True,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.classifier = classifier
         self.loss = loss
         self.smooth = smooth
         self.random_state = random_state
 
-    def fit(self, X, sample_weight=None):
+    def fit(self, X: np.ndarray, sample_weight: np.ndarray | None = None) -> Self:
         """Check the parameters and draw a seed; nothing is trained before there are particles.
 
         Parameters
@@ -122,6 +128,7 @@ class DensityRatio(BaseEstimator):
         Returns
         -------
         self : DensityRatio
+            The fitted velocity.
         """
         if self.loss not in _LOSSES:
             raise ValueError(f"loss should be one of {_LOSSES}; got {self.loss!r}.")
@@ -132,7 +139,14 @@ class DensityRatio(BaseEstimator):
         self.seed_ = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         return self
 
-    def learn(self, X, Y, sigma, sample_weight=None, learned=None):
+    def learn(
+        self,
+        X: np.ndarray,
+        Y: np.ndarray,
+        sigma: float,
+        sample_weight: np.ndarray | None = None,
+        learned: Any = None,
+    ) -> Learned:
         """Train a classifier to tell target rows from particles, each half of what it sees.
 
         Parameters
@@ -171,10 +185,20 @@ class DensityRatio(BaseEstimator):
         with warnings.catch_warnings():
             # There is a next step to get closer.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            _train(classifier, *_halves(X, Y, sample_weight), go_on=go_on)
+            rows, y, weights = _halves(X, Y, sample_weight)
+            _train(classifier, rows, y, weights, go_on)
         return Learned(classifier, learned.seed, learned.times + 1)
 
-    def __call__(self, Z, X, Y, sigma, sample_weight=None, own=None, learned=None):
+    def __call__(
+        self,
+        Z: np.ndarray,
+        X: np.ndarray,
+        Y: np.ndarray,
+        sigma: float,
+        sample_weight: np.ndarray | None = None,
+        own: Any = None,
+        learned: Any = None,
+    ) -> np.ndarray:
         """Velocity at each row of Z.
 
         Parameters
@@ -197,6 +221,7 @@ class DensityRatio(BaseEstimator):
         Returns
         -------
         ndarray of shape (n_queries, n_features)
+            Where a particle at each row of Z wants to go.
         """
         if learned is None:
             learned = self.learn(X, Y, sigma, sample_weight)

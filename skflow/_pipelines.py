@@ -1,5 +1,8 @@
 """Sampling through a fitted pipeline: its last step draws, the earlier ones are undone."""
 
+from typing import Any
+
+import numpy as np
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -9,7 +12,12 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 __all__ = ["check_way_back", "sample", "steps_of", "undo"]
 
 
-def sample(pipeline, n_samples=1, random_state=None, **params):
+def sample(
+    pipeline: Any,
+    n_samples: int = 1,
+    random_state: int | np.random.RandomState | None = None,
+    **params: Any,
+) -> Any:
     """New rows from a fitted pipeline, in the units that it was fitted in.
 
     The last step draws them, and the inverse of each earlier step is applied, last step first.

@@ -27,7 +27,14 @@ def _draw_mixture(centers, std, n_samples, random_state):
     },
     prefer_skip_nested_validation=True,
 )
-def make_gaussian_grid(n_samples=1024, *, n_side=5, spacing=1.0, std=0.05, random_state=None):
+def make_gaussian_grid(
+    n_samples: int = 1024,
+    *,
+    n_side: int = 5,
+    spacing: float = 1.0,
+    std: float = 0.05,
+    random_state: int | np.random.RandomState | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
     """Draw from spherical Gaussians on a square grid in the plane.
 
     The grid is centred at the origin. Rows are independent: two calls with different seeds give
@@ -125,7 +132,13 @@ def _question_mark_centers(n_components):
     },
     prefer_skip_nested_validation=True,
 )
-def make_question_mark(n_samples=1024, *, n_components=30, std=0.1, random_state=None):
+def make_question_mark(
+    n_samples: int = 1024,
+    *,
+    n_components: int = 30,
+    std: float = 0.1,
+    random_state: int | np.random.RandomState | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
     """Draw from Gaussians that form a question mark in space, the paper's mystery distribution.
 
     The mark is two and a half units wide and five high, as seen in the first two columns, and
@@ -190,8 +203,13 @@ def make_question_mark(n_samples=1024, *, n_components=30, std=0.1, random_state
     prefer_skip_nested_validation=True,
 )
 def make_low_rank_gaussian(
-    n_samples=1024, *, n_features=50, rank=25, law_random_state=0, random_state=None
-):
+    n_samples: int = 1024,
+    *,
+    n_features: int = 50,
+    rank: int = 25,
+    law_random_state: int | np.random.RandomState | None = 0,
+    random_state: int | np.random.RandomState | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Draw from a Gaussian that lives in a subspace.
 
     ``x = B xi + mean`` with `xi` a standard normal vector of `rank` entries. The entries of B are

@@ -3,8 +3,10 @@
 import warnings
 from functools import partial
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, _fit_context, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
@@ -59,11 +61,11 @@ class KernelDenoiser(BaseEstimator):
 
     _parameter_constraints: dict = {"tolerance": [Interval(Real, 0, 1, closed="neither"), None]}
 
-    def __init__(self, tolerance=None):
+    def __init__(self, tolerance: float | None = None) -> None:
         self.tolerance = tolerance
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
         """Keep the rows.
 
         Parameters
@@ -78,6 +80,7 @@ class KernelDenoiser(BaseEstimator):
         Returns
         -------
         self : KernelDenoiser
+            The fitted denoiser.
 
         Raises
         ------
@@ -94,7 +97,7 @@ class KernelDenoiser(BaseEstimator):
         self._points = Points(X, weights=sample_weight)
         return self
 
-    def denoise(self, Z, sigma):
+    def denoise(self, Z: ArrayLike, sigma: float) -> np.ndarray:
         """Expected clean row at each noisy row.
 
         Parameters
@@ -107,6 +110,7 @@ class KernelDenoiser(BaseEstimator):
         Returns
         -------
         ndarray of shape (n_queries, n_features)
+            Denoised rows.
         """
         check_is_fitted(self)
         Z = validate_data(self, Z, dtype=_DTYPES, reset=False)
@@ -195,8 +199,14 @@ class RegressorDenoiser(BaseEstimator):
     }
 
     def __init__(
-        self, regressor=None, *, n_draws=20, sigma_range=None, n_passes=10, random_state=None
-    ):
+        self,
+        regressor: Any = None,
+        *,
+        n_draws: int = 20,
+        sigma_range: tuple[float, float] | None = None,
+        n_passes: int = 10,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.regressor = regressor
         self.n_draws = n_draws
         self.sigma_range = sigma_range
@@ -204,7 +214,13 @@ class RegressorDenoiser(BaseEstimator):
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None, sample_weight=None, sigmas=None):
+    def fit(
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        sigmas: float | ArrayLike | None = None,
+    ) -> Self:
         """Train the regressor to denoise the rows.
 
         Parameters
@@ -255,7 +271,13 @@ class RegressorDenoiser(BaseEstimator):
         return self
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def partial_fit(self, X, y=None, sample_weight=None, sigmas=None):
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        sigmas: float | ArrayLike | None = None,
+    ) -> Self:
         """Train on after the rows have moved, from where training ended.
 
         Where the rows are and how far they spread is measured anew. The regressor then goes on
@@ -298,7 +320,7 @@ class RegressorDenoiser(BaseEstimator):
             self.regressor_ = learn_on(self.regressor_, draw, self.n_passes)
         return self
 
-    def denoise(self, Z, sigma):
+    def denoise(self, Z: ArrayLike, sigma: float) -> np.ndarray:
         """Expected clean row at each noisy row.
 
         Parameters

@@ -24,12 +24,38 @@ class SGD(BaseEstimator):
     array([[ 2., -1.]])
     """
 
-    def init(self, Y):
-        """State before the first step of the rows Y: nothing to remember."""
+    def init(self, Y: np.ndarray) -> np.ndarray:
+        """State before the first step: nothing to remember.
+
+        Parameters
+        ----------
+        Y : ndarray of shape (n_particles, n_features)
+            Particles where they start.
+
+        Returns
+        -------
+        ndarray of shape (n_particles, 0)
+            The state, with a row for each particle.
+        """
         return np.empty((len(Y), 0), dtype=Y.dtype)
 
-    def step(self, velocity, state):
-        """Direction to move in, and the next state."""
+    def step(self, velocity: np.ndarray, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Direction to move in, and the next state.
+
+        Parameters
+        ----------
+        velocity : ndarray of shape (n_particles, n_features)
+            Velocities of the particles.
+        state : ndarray of shape (n_particles, 0)
+            What `init` or the last step returned for them.
+
+        Returns
+        -------
+        direction : ndarray of shape (n_particles, n_features)
+            What the step size multiplies.
+        state : ndarray of shape (n_particles, 0)
+            The state after this step.
+        """
         return velocity, state
 
 
@@ -63,16 +89,42 @@ class AdaGrad(BaseEstimator):
     array([[ 1., -1.]])
     """
 
-    def __init__(self, decay=0.9, epsilon=1e-6):
+    def __init__(self, decay: float = 0.9, epsilon: float = 1e-6) -> None:
         self.decay = decay
         self.epsilon = epsilon
 
-    def init(self, Y):
-        """State before the first step of the rows Y: zero where nothing has moved yet."""
+    def init(self, Y: np.ndarray) -> np.ndarray:
+        """State before the first step: zero where nothing has moved yet.
+
+        Parameters
+        ----------
+        Y : ndarray of shape (n_particles, n_features)
+            Particles where they start.
+
+        Returns
+        -------
+        ndarray of shape (n_particles, n_features)
+            The state, with a row for each particle.
+        """
         return np.zeros_like(Y)
 
-    def step(self, velocity, state):
-        """Direction to move in, and the next state."""
+    def step(self, velocity: np.ndarray, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Direction to move in, and the next state.
+
+        Parameters
+        ----------
+        velocity : ndarray of shape (n_particles, n_features)
+            Velocities of the particles.
+        state : ndarray of shape (n_particles, n_features)
+            What `init` or the last step returned for them.
+
+        Returns
+        -------
+        direction : ndarray of shape (n_particles, n_features)
+            What the step size multiplies.
+        state : ndarray of shape (n_particles, n_features)
+            The state after this step.
+        """
         squared = np.square(velocity)
         history = self.decay * state + (1 - self.decay) * squared
         history = np.where(state == 0, squared, history)

@@ -32,11 +32,22 @@ class Constant(BaseEstimator):
     2.0
     """
 
-    def __init__(self, sigma=1.0):
+    def __init__(self, sigma: float = 1.0) -> None:
         self.sigma = sigma
 
-    def __call__(self, t):
-        """Sigma at time t in [0, 1]."""
+    def __call__(self, t: float) -> float:
+        """Sigma at a time.
+
+        Parameters
+        ----------
+        t : float
+            Time in [0, 1].
+
+        Returns
+        -------
+        float
+            Standard deviation of the kernel.
+        """
         return float(self.sigma)
 
 
@@ -50,7 +61,7 @@ class _Annealed(BaseEstimator):
                 f"sigma_max={self.sigma_max!r} and sigma_min={self.sigma_min!r}."
             )
 
-    def __init__(self, sigma_max=4.0, sigma_min=1.0):
+    def __init__(self, sigma_max: float = 4.0, sigma_min: float = 1.0) -> None:
         self.sigma_max = sigma_max
         self.sigma_min = sigma_min
 
@@ -79,8 +90,19 @@ class Cosine(_Annealed):
     [2.0, 1.778, 1.0]
     """
 
-    def __call__(self, t):
-        """Sigma at time t in [0, 1]."""
+    def __call__(self, t: float) -> float:
+        """Sigma at a time.
+
+        Parameters
+        ----------
+        t : float
+            Time in [0, 1].
+
+        Returns
+        -------
+        float
+            Standard deviation of the kernel.
+        """
         self._check()
         last_angle = np.arccos((self.sigma_min / self.sigma_max) ** 2)
         return float(self.sigma_max * np.sqrt(np.cos(t * last_angle)))
@@ -102,8 +124,19 @@ class Geometric(_Annealed):
     2.0
     """
 
-    def __call__(self, t):
-        """Sigma at time t in [0, 1]."""
+    def __call__(self, t: float) -> float:
+        """Sigma at a time.
+
+        Parameters
+        ----------
+        t : float
+            Time in [0, 1].
+
+        Returns
+        -------
+        float
+            Standard deviation of the kernel.
+        """
         self._check()
         return float(self.sigma_max ** (1 - t) * self.sigma_min**t)
 
@@ -124,8 +157,19 @@ class Linear(_Annealed):
     2.5
     """
 
-    def __call__(self, t):
-        """Sigma at time t in [0, 1]."""
+    def __call__(self, t: float) -> float:
+        """Sigma at a time.
+
+        Parameters
+        ----------
+        t : float
+            Time in [0, 1].
+
+        Returns
+        -------
+        float
+            Standard deviation of the kernel.
+        """
         self._check()
         return float((1 - t) * self.sigma_max + t * self.sigma_min)
 
@@ -133,7 +177,9 @@ class Linear(_Annealed):
 SCHEDULES = {"constant": Constant, "cosine": Cosine, "geometric": Geometric, "linear": Linear}
 
 
-def auto_schedule(X, weights, bandwidth):
+def auto_schedule(
+    X: np.ndarray, weights: np.ndarray | None, bandwidth: float
+) -> Geometric | Constant:
     """From half the distance of a typical pair of rows down to the bandwidth, geometrically.
 
     Wide kernels bring the particles to where the target is, and narrow ones to its details.
@@ -152,6 +198,14 @@ def auto_schedule(X, weights, bandwidth):
     -------
     schedule
         In units of `bandwidth`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skflow.schedules import auto_schedule
+    >>> schedule = auto_schedule(np.array([[0.0], [1.0], [3.0]]), None, bandwidth=0.125)
+    >>> schedule(0.0), schedule(1.0)
+    (4.0, 1.0)
     """
     factor = np.sqrt(median_squared_distance(X, weights) / 4) / bandwidth
     return Geometric(float(factor), 1.0) if factor > _WORTH_A_SCHEDULE else Constant()
@@ -179,7 +233,7 @@ def _representatives(X, weights, n_rows=_MEDIAN_ROWS):
     return X[order[np.searchsorted(cumulative, places)]], np.ones(n_rows)
 
 
-def median_squared_distance(X, weights=None):
+def median_squared_distance(X: np.ndarray, weights: np.ndarray | None = None) -> float:
     """Median squared distance over all ordered pairs of rows, a row with itself included.
 
     The pairs (i, i) make integer weights equal repeated rows. Above 1024 rows it is the median
@@ -217,7 +271,9 @@ def _spread(X, weights):
     return np.sqrt(np.average(np.square(X - mean), axis=0, weights=weights).mean())
 
 
-def neighbor_distance(X, weights=None, n_neighbors=10):
+def neighbor_distance(
+    X: np.ndarray, weights: np.ndarray | None = None, n_neighbors: int = 10
+) -> float:
     """Median distance of a row to its tenth nearest neighbour, or another.
 
     A weight counts as that many rows. Among few rows, no more than half of them are reached for.

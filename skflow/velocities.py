@@ -17,8 +17,9 @@ If its ``fit`` takes them, it is also told ``sigmas``, the bandwidths of all ste
 the :class:`~skflow._space.FlowSpace` in which X and Y are given.
 """
 
+from collections.abc import Callable, Sequence
 from copy import deepcopy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
@@ -46,7 +47,7 @@ def __dir__():
 
 
 class ScoreDifference(BaseEstimator):
-    """sigma^2 times the difference of the scores of the smoothed target and particles.
+    """The difference of the scores of the smoothed target and particles, times sigma^2.
 
     ``E[x | z] - E[y | z]`` (equations 15 and 18). It is parallel to the direction that reduces
     the KL divergence of the smoothed distributions fastest, and vanishes where particles and target
@@ -79,12 +80,19 @@ class ScoreDifference(BaseEstimator):
     (True, True)
     """
 
-    def __init__(self, target=None, source=None, tolerance=None):
+    def __init__(
+        self, target: Any = None, source: Any = None, tolerance: float | None = None
+    ) -> None:
         self.target = target
         self.source = source
         self.tolerance = tolerance
 
-    def fit(self, X, sample_weight=None, sigmas=None):
+    def fit(
+        self,
+        X: np.ndarray,
+        sample_weight: np.ndarray | None = None,
+        sigmas: Sequence[float] | None = None,
+    ) -> Self:
         """Fit the target's denoiser, if one was given, on the target rows.
 
         Parameters
@@ -99,6 +107,7 @@ class ScoreDifference(BaseEstimator):
         Returns
         -------
         self : ScoreDifference
+            The fitted velocity.
         """
         if self.source is not None:
             _check_denoiser(self.source, "source")
@@ -108,7 +117,14 @@ class ScoreDifference(BaseEstimator):
         self.target_ = fit_denoiser(self.target, X, sample_weight, sigmas)
         return self
 
-    def learn(self, X, Y, sigma, sample_weight=None, learned=None):
+    def learn(
+        self,
+        X: np.ndarray,
+        Y: np.ndarray,
+        sigma: float,
+        sample_weight: np.ndarray | None = None,
+        learned: Any = None,
+    ) -> Any:
         """Fit the particles' denoiser, if one was given, on the particles.
 
         Parameters
@@ -127,6 +143,7 @@ class ScoreDifference(BaseEstimator):
         Returns
         -------
         denoiser or None
+            The fitted denoiser of the particles; None without a `source`.
         """
         if self.source is None:
             return None
@@ -135,7 +152,16 @@ class ScoreDifference(BaseEstimator):
             return clone(self.source).fit(Y, **sigmas)
         return deepcopy(learned).partial_fit(Y, **sigmas)
 
-    def __call__(self, Z, X, Y, sigma, sample_weight=None, own=None, learned=None):
+    def __call__(
+        self,
+        Z: np.ndarray,
+        X: np.ndarray,
+        Y: np.ndarray,
+        sigma: float,
+        sample_weight: np.ndarray | None = None,
+        own: Any = None,
+        learned: Any = None,
+    ) -> np.ndarray:
         """Velocity at each row of Z.
 
         Parameters
@@ -159,6 +185,7 @@ class ScoreDifference(BaseEstimator):
         Returns
         -------
         ndarray of shape (n_queries, n_features)
+            Where a particle at each row of Z wants to go.
         """
         if self.target_ is None:
             points = laid_out(self._points, X, sample_weight)
@@ -215,12 +242,14 @@ class MMD(BaseEstimator):
            [ 0.3]])
     """
 
-    def __init__(self, normalize=False, scaled=False, tolerance=None):
+    def __init__(
+        self, normalize: bool = False, scaled: bool = False, tolerance: float | None = None
+    ) -> None:
         self.normalize = normalize
         self.scaled = scaled
         self.tolerance = tolerance
 
-    def fit(self, X, sample_weight=None):
+    def fit(self, X: np.ndarray, sample_weight: np.ndarray | None = None) -> Self:
         """Lay the target rows out, for the steps in which all of them take part.
 
         Parameters
@@ -233,11 +262,20 @@ class MMD(BaseEstimator):
         Returns
         -------
         self : MMD
+            The fitted velocity.
         """
         self._points = Points(X, weights=sample_weight)
         return self
 
-    def __call__(self, Z, X, Y, sigma, sample_weight=None, own=None):
+    def __call__(
+        self,
+        Z: np.ndarray,
+        X: np.ndarray,
+        Y: np.ndarray,
+        sigma: float,
+        sample_weight: np.ndarray | None = None,
+        own: Any = None,
+    ) -> np.ndarray:
         """Velocity at each row of Z.
 
         Parameters
@@ -259,6 +297,7 @@ class MMD(BaseEstimator):
         Returns
         -------
         ndarray of shape (n_queries, n_features)
+            Where a particle at each row of Z wants to go.
         """
         points = laid_out(self._points, X, sample_weight)
         m_X, log_p_X = kernel_mean(Z, points, sigma, tolerance=self.tolerance)
@@ -316,12 +355,19 @@ class Stein(BaseEstimator):
     True
     """
 
-    def __init__(self, score=None, difference=False, tolerance=None):
+    def __init__(
+        self,
+        score: Callable[[np.ndarray], np.ndarray] | None = None,
+        difference: bool = False,
+        tolerance: float | None = None,
+    ) -> None:
         self.score = score
         self.difference = difference
         self.tolerance = tolerance
 
-    def fit(self, X, sample_weight=None, space=None):
+    def fit(
+        self, X: np.ndarray, sample_weight: np.ndarray | None = None, space: Any = None
+    ) -> Self:
         """Note the space in which the rows are, and lay them out.
 
         Parameters
@@ -337,12 +383,21 @@ class Stein(BaseEstimator):
         Returns
         -------
         self : Stein
+            The fitted velocity.
         """
         self.space_ = space
         self._points = Points(X, weights=sample_weight)
         return self
 
-    def __call__(self, Z, X, Y, sigma, sample_weight=None, own=None):
+    def __call__(
+        self,
+        Z: np.ndarray,
+        X: np.ndarray,
+        Y: np.ndarray,
+        sigma: float,
+        sample_weight: np.ndarray | None = None,
+        own: Any = None,
+    ) -> np.ndarray:
         """Velocity at each row of Z.
 
         Parameters
@@ -364,6 +419,7 @@ class Stein(BaseEstimator):
         Returns
         -------
         ndarray of shape (n_queries, n_features)
+            Where a particle at each row of Z wants to go.
         """
 
         def pull(rows):
@@ -424,10 +480,15 @@ class Denoising(BaseEstimator):
            [-5.5]])
     """
 
-    def __init__(self, target=None):
+    def __init__(self, target: Any = None) -> None:
         self.target = target
 
-    def fit(self, X, sample_weight=None, sigmas=None):
+    def fit(
+        self,
+        X: np.ndarray,
+        sample_weight: np.ndarray | None = None,
+        sigmas: Sequence[float] | None = None,
+    ) -> Self:
         """Fit the denoiser, if one was given, on the target rows.
 
         Parameters
@@ -442,6 +503,7 @@ class Denoising(BaseEstimator):
         Returns
         -------
         self : Denoising
+            The fitted velocity.
         """
         if self.target is not None:
             _check_denoiser(self.target, "target")
@@ -449,7 +511,15 @@ class Denoising(BaseEstimator):
         self.target_ = fit_denoiser(self.target, X, sample_weight, sigmas)
         return self
 
-    def __call__(self, Z, X, Y, sigma, sample_weight=None, own=None):
+    def __call__(
+        self,
+        Z: np.ndarray,
+        X: np.ndarray,
+        Y: np.ndarray,
+        sigma: float,
+        sample_weight: np.ndarray | None = None,
+        own: Any = None,
+    ) -> np.ndarray:
         """Velocity at each row of Z.
 
         Parameters
@@ -470,6 +540,7 @@ class Denoising(BaseEstimator):
         Returns
         -------
         ndarray of shape (n_queries, n_features)
+            Where a particle at each row of Z wants to go.
         """
         rows = Y if own is None else own.rows
         if len(rows) != len(Z):

@@ -1,12 +1,18 @@
 """What a search over bandwidths found: fidelity on the one side, copying on the other."""
 
+from collections.abc import Sequence
 from numbers import Real
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from skflow.inspection._panels import legend, panels
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["BandwidthSearchDisplay"]
 
@@ -92,17 +98,17 @@ class BandwidthSearchDisplay:
 
     def __init__(
         self,
-        bandwidths,
-        fidelity,
-        copying,
+        bandwidths: Sequence[Any],
+        fidelity: np.ndarray,
+        copying: np.ndarray,
         *,
-        fidelity_std=None,
-        copying_std=None,
-        others=None,
-        best_index=None,
-        score_names=("fidelity", "copying"),
-        param_name="bandwidth",
-    ):
+        fidelity_std: np.ndarray | None = None,
+        copying_std: np.ndarray | None = None,
+        others: Any = None,
+        best_index: int | None = None,
+        score_names: tuple[str, str] = ("fidelity", "copying"),
+        param_name: str = "bandwidth",
+    ) -> None:
         self.bandwidths = bandwidths
         self.fidelity = fidelity
         self.copying = copying
@@ -113,7 +119,12 @@ class BandwidthSearchDisplay:
         self.score_names = score_names
         self.param_name = param_name
 
-    def plot(self, ax=None, *, ideal_copying=None):
+    def plot(
+        self,
+        ax: "Axes | np.ndarray | Sequence[Axes] | None" = None,
+        *,
+        ideal_copying: float | None = None,
+    ) -> Self:
         """Draw both scores over the bandwidth.
 
         Parameters
@@ -191,8 +202,15 @@ class BandwidthSearchDisplay:
 
     @classmethod
     def from_estimator(
-        cls, search, *, fidelity, copying, param_name=None, ideal_copying=None, ax=None
-    ):
+        cls,
+        search: Any,
+        *,
+        fidelity: str,
+        copying: str,
+        param_name: str | None = None,
+        ideal_copying: float | None = None,
+        ax: "Axes | np.ndarray | Sequence[Axes] | None" = None,
+    ) -> Self:
         """Draw a fitted search that had several scores.
 
         Parameters
@@ -255,19 +273,19 @@ class BandwidthSearchDisplay:
     @classmethod
     def from_predictions(
         cls,
-        bandwidths,
-        fidelity,
-        copying,
+        bandwidths: Sequence[Any],
+        fidelity: ArrayLike,
+        copying: ArrayLike,
         *,
-        fidelity_std=None,
-        copying_std=None,
-        others=None,
-        best_index=None,
-        score_names=("fidelity", "copying"),
-        param_name="bandwidth",
-        ideal_copying=None,
-        ax=None,
-    ):
+        fidelity_std: ArrayLike | None = None,
+        copying_std: ArrayLike | None = None,
+        others: Any = None,
+        best_index: int | None = None,
+        score_names: tuple[str, str] = ("fidelity", "copying"),
+        param_name: str = "bandwidth",
+        ideal_copying: float | None = None,
+        ax: "Axes | np.ndarray | Sequence[Axes] | None" = None,
+    ) -> Self:
         """Draw scores from anywhere.
 
         Parameters
@@ -301,16 +319,16 @@ class BandwidthSearchDisplay:
             The picture.
         """
         check_consistent_length(bandwidths, fidelity, copying, fidelity_std, copying_std, others)
-        arrays = [
-            None if scores is None else np.asarray(scores, dtype=float)
-            for scores in (fidelity, copying, fidelity_std, copying_std)
+        stds = [
+            None if std is None else np.asarray(std, dtype=float)
+            for std in (fidelity_std, copying_std)
         ]
         display = cls(
             list(bandwidths),
-            arrays[0],
-            arrays[1],
-            fidelity_std=arrays[2],
-            copying_std=arrays[3],
+            np.asarray(fidelity, dtype=float),
+            np.asarray(copying, dtype=float),
+            fidelity_std=stds[0],
+            copying_std=stds[1],
             others=others,
             best_index=best_index,
             score_names=score_names,

@@ -1,10 +1,16 @@
 """How fast the particles still moved, step by step."""
 
+from typing import TYPE_CHECKING, Any, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from skflow.inspection._panels import SYNTHETIC, subplots
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["ConvergenceDisplay"]
 
@@ -59,12 +65,16 @@ class ConvergenceDisplay:
     'step'
     """
 
-    def __init__(self, speed, *, unit=None, name=None):
+    def __init__(
+        self, speed: np.ndarray, *, unit: str | None = None, name: str | None = None
+    ) -> None:
         self.speed = speed
         self.unit = unit
         self.name = name
 
-    def plot(self, ax=None, *, name=None, line_kw=None):
+    def plot(
+        self, ax: "Axes | None" = None, *, name: str | None = None, line_kw: dict | None = None
+    ) -> Self:
         """Draw the curve.
 
         Parameters
@@ -111,7 +121,14 @@ class ConvergenceDisplay:
         self.ax_.yaxis.set_minor_formatter("{x:g}" if high < 1000 * low else "")
 
     @classmethod
-    def from_estimator(cls, estimator, *, name=None, ax=None, line_kw=None):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        *,
+        name: str | None = None,
+        ax: "Axes | None" = None,
+        line_kw: dict | None = None,
+    ) -> Self:
         """Draw the history of a fitted sampler or generator.
 
         Parameters
@@ -137,13 +154,21 @@ class ConvergenceDisplay:
                 f"{type(estimator).__name__} has none. The samplers and the generator of skflow "
                 "have one; of a Pipeline, pass the last step."
             )
-        unit = _UNITS.get(getattr(estimator, "covariance_type", None))
+        unit = _UNITS.get(getattr(estimator, "covariance_type", ""))
         return cls.from_predictions(
             estimator.history_, unit=unit, name=name, ax=ax, line_kw=line_kw
         )
 
     @classmethod
-    def from_predictions(cls, history, *, unit=None, name=None, ax=None, line_kw=None):
+    def from_predictions(
+        cls,
+        history: ArrayLike,
+        *,
+        unit: str | None = None,
+        name: str | None = None,
+        ax: "Axes | None" = None,
+        line_kw: dict | None = None,
+    ) -> Self:
         """Draw a history that was kept.
 
         Parameters

@@ -1,6 +1,10 @@
 """How columns go together, in real rows and in synthetic ones."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from skflow.inspection._panels import (
     check_rows,
@@ -11,6 +15,9 @@ from skflow.inspection._panels import (
     names_of,
     panels,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["CorrelationsDisplay"]
 
@@ -60,12 +67,14 @@ class CorrelationsDisplay:
     ['real', 'synthetic', 'synthetic - real']
     """
 
-    def __init__(self, real, synthetic, *, feature_names):
+    def __init__(
+        self, real: np.ndarray, synthetic: np.ndarray, *, feature_names: Sequence[str]
+    ) -> None:
         self.real = real
         self.synthetic = synthetic
         self.feature_names = feature_names
 
-    def plot(self, ax=None):
+    def plot(self, ax: "Axes | np.ndarray | Sequence[Axes] | None" = None) -> Self:
         """Draw the matrices.
 
         Parameters
@@ -116,8 +125,15 @@ class CorrelationsDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator, X, *, n_samples=None, feature_names=None, random_state=None, ax=None
-    ):
+        cls,
+        estimator: Any,
+        X: ArrayLike,
+        *,
+        n_samples: int | None = None,
+        feature_names: Sequence[str] | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        ax: "Axes | np.ndarray | Sequence[Axes] | None" = None,
+    ) -> Self:
         """Draw the correlations of real rows and of new rows of a fitted sampler.
 
         Parameters
@@ -147,7 +163,14 @@ class CorrelationsDisplay:
         return cls.from_predictions(real, samples, feature_names=names, ax=ax)
 
     @classmethod
-    def from_predictions(cls, real, synthetic, *, feature_names=None, ax=None):
+    def from_predictions(
+        cls,
+        real: ArrayLike,
+        synthetic: ArrayLike,
+        *,
+        feature_names: Sequence[str] | None = None,
+        ax: "Axes | np.ndarray | Sequence[Axes] | None" = None,
+    ) -> Self:
         """Draw the correlations of real and synthetic rows from anywhere.
 
         Parameters

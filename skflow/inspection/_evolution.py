@@ -1,6 +1,10 @@
 """Rows on their way from the base to the target."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from skflow.inspection._panels import (
     REAL,
@@ -18,6 +22,9 @@ from skflow.inspection._panels import (
     panels,
 )
 from skflow.inspection._projection import PrincipalAxes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["EvolutionDisplay"]
 
@@ -68,13 +75,26 @@ class EvolutionDisplay:
     (1, 5)
     """
 
-    def __init__(self, stages, times, X=None, *, feature_names):
+    def __init__(
+        self,
+        stages: np.ndarray,
+        times: Sequence[float],
+        X: np.ndarray | None = None,
+        *,
+        feature_names: Sequence[str],
+    ) -> None:
         self.stages = stages
         self.times = times
         self.X = X
         self.feature_names = feature_names
 
-    def plot(self, ax=None, *, components=((0, 1),), scatter_kw=None):
+    def plot(
+        self,
+        ax: "Axes | np.ndarray | Sequence[Axes] | None" = None,
+        *,
+        components: Sequence[tuple[int, int]] = ((0, 1),),
+        scatter_kw: dict | None = None,
+    ) -> Self:
         """Draw the rows at each time.
 
         Parameters
@@ -99,7 +119,7 @@ class EvolutionDisplay:
         else:
             self._plot_on_planes(ax, components, scatter_kw)
         for one, t in zip(self.axes_[0], self.times, strict=True):
-            one.set_title(f"t = {t:.3g}" + {0: ", base", 1: ", end"}.get(t, ""))
+            one.set_title(f"t = {t:.3g}" + {0.0: ", base", 1.0: ", end"}.get(t, ""))
         legend(self.figure_, self.axes_[0, 0], ax is None, marker_scale=2)
         return self
 
@@ -177,18 +197,18 @@ class EvolutionDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X=None,
+        estimator: Any,
+        X: ArrayLike | None = None,
         *,
-        X_base=None,
-        times=_TIMES,
-        n_samples=500,
-        feature_names=None,
-        components=((0, 1),),
-        random_state=None,
-        ax=None,
-        scatter_kw=None,
-    ):
+        X_base: ArrayLike | None = None,
+        times: Sequence[float] = _TIMES,
+        n_samples: int = 500,
+        feature_names: Sequence[str] | None = None,
+        components: Sequence[tuple[int, int]] = ((0, 1),),
+        random_state: int | np.random.RandomState | None = None,
+        ax: "Axes | np.ndarray | Sequence[Axes] | None" = None,
+        scatter_kw: dict | None = None,
+    ) -> Self:
         """Draw rows on their way through the flow of a fitted sampler.
 
         Parameters
@@ -243,15 +263,15 @@ class EvolutionDisplay:
     @classmethod
     def from_predictions(
         cls,
-        stages,
-        times,
-        X=None,
+        stages: Sequence[ArrayLike],
+        times: Sequence[float],
+        X: ArrayLike | None = None,
         *,
-        feature_names=None,
-        components=((0, 1),),
-        ax=None,
-        scatter_kw=None,
-    ):
+        feature_names: Sequence[str] | None = None,
+        components: Sequence[tuple[int, int]] = ((0, 1),),
+        ax: "Axes | np.ndarray | Sequence[Axes] | None" = None,
+        scatter_kw: dict | None = None,
+    ) -> Self:
         """Draw rows on their way, from anywhere.
 
         Parameters

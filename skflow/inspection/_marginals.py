@@ -1,6 +1,10 @@
 """Column by column: real rows and synthetic ones."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.stats import ks_2samp
 
 from skflow.inspection._panels import (
@@ -15,6 +19,9 @@ from skflow.inspection._panels import (
     names_of,
     panels,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["MarginalsDisplay"]
 
@@ -66,12 +73,16 @@ class MarginalsDisplay:
     (3, 5)
     """
 
-    def __init__(self, real, synthetic, *, feature_names):
+    def __init__(
+        self, real: np.ndarray, synthetic: np.ndarray, *, feature_names: Sequence[str]
+    ) -> None:
         self.real = real
         self.synthetic = synthetic
         self.feature_names = feature_names
 
-    def plot(self, ax=None, *, max_features=15):
+    def plot(
+        self, ax: "Axes | np.ndarray | Sequence[Axes] | None" = None, *, max_features: int = 15
+    ) -> Self:
         """Draw the histograms.
 
         Parameters
@@ -125,15 +136,15 @@ class MarginalsDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
+        estimator: Any,
+        X: ArrayLike,
         *,
-        n_samples=None,
-        feature_names=None,
-        max_features=15,
-        random_state=None,
-        ax=None,
-    ):
+        n_samples: int | None = None,
+        feature_names: Sequence[str] | None = None,
+        max_features: int = 15,
+        random_state: int | np.random.RandomState | None = None,
+        ax: "Axes | np.ndarray | Sequence[Axes] | None" = None,
+    ) -> Self:
         """Draw real rows and new rows of a fitted sampler.
 
         Parameters
@@ -167,7 +178,15 @@ class MarginalsDisplay:
         )
 
     @classmethod
-    def from_predictions(cls, real, synthetic, *, feature_names=None, max_features=15, ax=None):
+    def from_predictions(
+        cls,
+        real: ArrayLike,
+        synthetic: ArrayLike,
+        *,
+        feature_names: Sequence[str] | None = None,
+        max_features: int = 15,
+        ax: "Axes | np.ndarray | Sequence[Axes] | None" = None,
+    ) -> Self:
         """Draw real and synthetic rows from anywhere.
 
         Parameters

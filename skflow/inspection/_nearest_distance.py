@@ -1,6 +1,9 @@
 """Are new rows copies? The distances to the nearest rows that were learned from."""
 
+from typing import TYPE_CHECKING, Any, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from skflow.inspection._panels import (
     HELDOUT,
@@ -16,6 +19,9 @@ from skflow.inspection._panels import (
     subplots,
 )
 from skflow.metrics import nearest_neighbor_distances
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["NearestDistanceDisplay"]
 
@@ -73,13 +79,20 @@ class NearestDistanceDisplay:
     3
     """
 
-    def __init__(self, synthetic, train, heldout=None, *, unit=None):
+    def __init__(
+        self,
+        synthetic: np.ndarray,
+        train: np.ndarray,
+        heldout: np.ndarray | None = None,
+        *,
+        unit: str | None = None,
+    ) -> None:
         self.synthetic = synthetic
         self.train = train
         self.heldout = heldout
         self.unit = unit
 
-    def plot(self, ax=None):
+    def plot(self, ax: "Axes | None" = None) -> Self:
         """Draw the histograms.
 
         Parameters
@@ -93,7 +106,7 @@ class NearestDistanceDisplay:
             This object, with `ax_`, `figure_` and `histograms_`.
         """
         self.figure_, self.ax_ = subplots(type(self).__name__, ax)
-        samples = [
+        samples: list[tuple[str, Any, dict[str, Any]]] = [
             (
                 "training rows, to another one",
                 self.train,
@@ -121,15 +134,15 @@ class NearestDistanceDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
-        X_heldout=None,
+        estimator: Any,
+        X: ArrayLike,
+        X_heldout: ArrayLike | None = None,
         *,
-        n_samples=None,
-        standardize=True,
-        random_state=None,
-        ax=None,
-    ):
+        n_samples: int | None = None,
+        standardize: bool = True,
+        random_state: int | np.random.RandomState | None = None,
+        ax: "Axes | None" = None,
+    ) -> Self:
         """Draw the distances of new rows of a fitted sampler.
 
         Parameters
@@ -160,7 +173,15 @@ class NearestDistanceDisplay:
         return cls.from_predictions(samples, X, X_heldout, standardize=standardize, ax=ax)
 
     @classmethod
-    def from_predictions(cls, samples, train, heldout=None, *, standardize=True, ax=None):
+    def from_predictions(
+        cls,
+        samples: ArrayLike,
+        train: ArrayLike,
+        heldout: ArrayLike | None = None,
+        *,
+        standardize: bool = True,
+        ax: "Axes | None" = None,
+    ) -> Self:
         """Draw the distances of rows from anywhere.
 
         Parameters

@@ -1,9 +1,12 @@
 """Where a flow goes from here."""
 
 import warnings
+from collections.abc import Sequence
 from numbers import Real
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from skflow.inspection._panels import (
     REAL,
@@ -21,6 +24,9 @@ from skflow.inspection._panels import (
     subplots,
 )
 from skflow.inspection._projection import PrincipalAxes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["VelocityFieldDisplay"]
 
@@ -81,7 +87,16 @@ class VelocityFieldDisplay:
     (400, 2)
     """
 
-    def __init__(self, places, velocity, X=None, *, rows=None, t=None, feature_names):
+    def __init__(
+        self,
+        places: np.ndarray,
+        velocity: np.ndarray,
+        X: np.ndarray | None = None,
+        *,
+        rows: np.ndarray | None = None,
+        t: float | None = None,
+        feature_names: Sequence[str],
+    ) -> None:
         self.places = places
         self.velocity = velocity
         self.X = X
@@ -89,7 +104,13 @@ class VelocityFieldDisplay:
         self.t = t
         self.feature_names = feature_names
 
-    def plot(self, ax=None, *, components=(0, 1), quiver_kw=None):
+    def plot(
+        self,
+        ax: "Axes | None" = None,
+        *,
+        components: tuple[int, int] = (0, 1),
+        quiver_kw: dict | None = None,
+    ) -> Self:
         """Draw the field.
 
         Parameters
@@ -198,18 +219,18 @@ class VelocityFieldDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X=None,
+        estimator: Any,
+        X: ArrayLike | None = None,
         *,
-        t=0.0,
-        grid_resolution=20,
-        n_samples=200,
-        feature_names=None,
-        components=(0, 1),
-        random_state=None,
-        ax=None,
-        quiver_kw=None,
-    ):
+        t: float = 0.0,
+        grid_resolution: int = 20,
+        n_samples: int = 200,
+        feature_names: Sequence[str] | None = None,
+        components: tuple[int, int] = (0, 1),
+        random_state: int | np.random.RandomState | None = None,
+        ax: "Axes | None" = None,
+        quiver_kw: dict | None = None,
+    ) -> Self:
         """Draw the velocity of a fitted sampler's flow, by its ``velocity_at``.
 
         Parameters
@@ -269,17 +290,17 @@ class VelocityFieldDisplay:
     @classmethod
     def from_predictions(
         cls,
-        places,
-        velocity,
-        X=None,
+        places: ArrayLike,
+        velocity: ArrayLike,
+        X: ArrayLike | None = None,
         *,
-        rows=None,
-        t=None,
-        feature_names=None,
-        components=(0, 1),
-        ax=None,
-        quiver_kw=None,
-    ):
+        rows: ArrayLike | None = None,
+        t: float | None = None,
+        feature_names: Sequence[str] | None = None,
+        components: tuple[int, int] = (0, 1),
+        ax: "Axes | None" = None,
+        quiver_kw: dict | None = None,
+    ) -> Self:
         """Draw velocities from anywhere.
 
         Parameters

@@ -1,9 +1,11 @@
 """The paper's distance between samples, and the threshold that decides convergence by it."""
 
 import warnings
+from collections.abc import Callable
 from numbers import Integral, Real
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
 
@@ -55,14 +57,14 @@ _FREQUENCY_CONSTRAINTS = {
     prefer_skip_nested_validation=True,
 )
 def characteristic_function_distance(
-    X,
-    Y,
+    X: ArrayLike,
+    Y: ArrayLike,
     *,
-    n_frequencies=256,
-    frequency_scale=0.5,
-    frequencies=None,
-    random_state=None,
-):
+    n_frequencies: int = 256,
+    frequency_scale: float = 0.5,
+    frequencies: ArrayLike | None = None,
+    random_state: int | np.random.RandomState | None = None,
+) -> float:
     """Mean distance between the empirical characteristic functions of two samples.
 
     The mean over K frequencies w of abs(mean(exp(i w.x)) - mean(exp(i w.y))). The paper calls it
@@ -157,16 +159,16 @@ def _draw(sampler, n_samples, rng):
     prefer_skip_nested_validation=False,  # the sampler is the user's
 )
 def characteristic_function_threshold(
-    sampler,
-    n_samples,
+    sampler: Callable[..., ArrayLike],
+    n_samples: int,
     *,
-    n_trials=1000,
-    quantile=1.0,
-    n_frequencies=256,
-    frequency_scale=0.5,
-    frequencies=None,
-    random_state=None,
-):
+    n_trials: int = 1000,
+    quantile: float = 1.0,
+    n_frequencies: int = 256,
+    frequency_scale: float = 0.5,
+    frequencies: ArrayLike | None = None,
+    random_state: int | np.random.RandomState | None = None,
+) -> float:
     """Characteristic function distance that two samples of one law stay below.
 
     Draws `n_trials` pairs of independent samples of one law and returns the largest distance, or
@@ -189,10 +191,15 @@ def characteristic_function_threshold(
         Quantile, between 0 and 1, of the distances of the pairs. The default, the maximum, is the
         paper's; it keeps growing slowly with `n_trials`, other quantiles settle.
 
-    n_frequencies, frequency_scale, frequencies
-        As for :func:`characteristic_function_distance`; use the same values. Unless `frequencies`
-        is given, each trial draws its own, so that the threshold holds for any draw of them and
-        not just for one.
+    n_frequencies : int, default=256
+        Number of frequencies, as for :func:`characteristic_function_distance`: use the same value.
+
+    frequency_scale : float, default=0.5
+        Standard deviation of the frequencies, likewise.
+
+    frequencies : array-like of shape (n_frequencies, n_features), default=None
+        The frequencies themselves, likewise. Unless they are given, each trial draws its own, so
+        that the threshold holds for any draw of them and not just for one.
 
     random_state : int, RandomState instance or None, default=None
         Draws the samples and the frequencies. Pass an int for reproducible results.

@@ -1,6 +1,9 @@
 """The classifier two-sample test."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import StratifiedKFold, check_cv, cross_val_score
@@ -28,7 +31,14 @@ def _seed_unset_random_states(classifier, rng):
     },
     prefer_skip_nested_validation=False,  # the classifier is the user's
 )
-def classifier_two_sample_auc(X, Y, *, classifier=None, cv=5, random_state=None):
+def classifier_two_sample_auc(
+    X: ArrayLike,
+    Y: ArrayLike,
+    *,
+    classifier: Any = None,
+    cv: Any = 5,
+    random_state: int | np.random.RandomState | None = None,
+) -> float:
     """How well a classifier can tell two samples apart, on rows it was not fitted on.
 
     The classifier two-sample test (C2ST) by the area under the ROC curve (AUC).

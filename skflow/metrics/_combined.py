@@ -3,6 +3,7 @@
 from numbers import Real
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import Interval, validate_params
 
 from skflow.metrics._distances import energy_distance, mean_distance
@@ -21,7 +22,9 @@ __all__ = ["fidelity_without_copying"]
     },
     prefer_skip_nested_validation=True,
 )
-def fidelity_without_copying(samples, train, heldout, *, penalty=2.0):
+def fidelity_without_copying(
+    samples: ArrayLike, train: ArrayLike, heldout: ArrayLike, *, penalty: float = 2.0
+) -> float:
     """One figure for how faithful samples are and how little they copy; higher is better.
 
     With the energy distance of samples and held-out rows, the noise that two samples of these sizes

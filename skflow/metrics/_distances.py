@@ -3,6 +3,7 @@
 from numbers import Integral, Real
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.metrics import pairwise_distances_chunked
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
@@ -29,7 +30,7 @@ def mean_distance(X, Y=None):
     {"X": ["array-like"], "Y": ["array-like"]},
     prefer_skip_nested_validation=True,
 )
-def energy_distance(X, Y):
+def energy_distance(X: ArrayLike, Y: ArrayLike) -> float:
     """Energy distance between two multivariate samples.
 
     2 E|X - Y| - E|X - X'| - E|Y - Y'| with Euclidean norms and means over all pairs of rows, a row
@@ -120,8 +121,14 @@ def _common_quantiles(n_X, n_Y):
     prefer_skip_nested_validation=True,
 )
 def sliced_wasserstein_distance(
-    X, Y, *, p=2, n_projections=128, projections=None, random_state=None
-):
+    X: ArrayLike,
+    Y: ArrayLike,
+    *,
+    p: int | float = 2,
+    n_projections: int = 128,
+    projections: ArrayLike | None = None,
+    random_state: int | np.random.RandomState | None = None,
+) -> float:
     """Sliced Wasserstein distance between two multivariate samples.
 
     Both samples are projected on directions of their space, where the cheapest way to move one

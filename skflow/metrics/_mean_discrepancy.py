@@ -4,6 +4,7 @@ from numbers import Integral, Real
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.spatial.distance import pdist
 from sklearn import get_config
 from sklearn.metrics import euclidean_distances
@@ -20,7 +21,7 @@ _ROUNDING = 1e-12
 
 
 def _pooled(X, Y):
-    rows = np.concatenate(check_samples(X=X, Y=Y))
+    rows = np.concatenate([X, Y])
     return rows - np.median(rows, axis=0)  # the expanded square cancels far from the origin
 
 
@@ -55,7 +56,13 @@ _CONSTRAINTS = {
 
 
 @validate_params(_CONSTRAINTS, prefer_skip_nested_validation=True)
-def maximum_mean_discrepancy(X, Y, *, bandwidth="median", random_state=None):
+def maximum_mean_discrepancy(
+    X: ArrayLike,
+    Y: ArrayLike,
+    *,
+    bandwidth: float | str = "median",
+    random_state: int | np.random.RandomState | None = None,
+) -> float:
     """Maximum mean discrepancy (MMD) between two samples, by the Gaussian kernel.
 
     The norm of the difference of the mean kernels of both samples (the witness function,
@@ -117,6 +124,7 @@ def maximum_mean_discrepancy(X, Y, *, bandwidth="median", random_state=None):
     >>> maximum_mean_discrepancy(X, X[::-1])
     0.0
     """
+    X, Y = check_samples(X=X, Y=Y)
     rows = _pooled(X, Y)
     sigma = _resolve_bandwidth(bandwidth, rows, check_random_state(random_state))
     weights = _weights(len(X), len(Y))[:, None]
@@ -149,8 +157,13 @@ class TwoSampleTest(NamedTuple):
     prefer_skip_nested_validation=True,
 )
 def maximum_mean_discrepancy_test(
-    X, Y, *, bandwidth="median", n_permutations=999, random_state=None
-):
+    X: ArrayLike,
+    Y: ArrayLike,
+    *,
+    bandwidth: float | str = "median",
+    n_permutations: int = 999,
+    random_state: int | np.random.RandomState | None = None,
+) -> TwoSampleTest:
     """Test by the maximum mean discrepancy whether two samples are of one law.
 
     If they are, then they are as far apart as two other sets of the same sizes that the rows of
@@ -215,6 +228,7 @@ def maximum_mean_discrepancy_test(
     >>> maximum_mean_discrepancy_test(X, Y + 1, random_state=0).pvalue
     0.001
     """
+    X, Y = check_samples(X=X, Y=Y)
     rows = _pooled(X, Y)
     rng = check_random_state(random_state)
     sigma = _resolve_bandwidth(bandwidth, rows, rng)

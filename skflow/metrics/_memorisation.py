@@ -1,6 +1,7 @@
 """Signs that samples copy the rows that their sampler was fitted on."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils._param_validation import validate_params
 
@@ -37,7 +38,7 @@ def _nearest_distances(X, Y=None):
     {"X": ["array-like"], "Y": ["array-like", None]},
     prefer_skip_nested_validation=True,
 )
-def nearest_neighbor_distances(X, Y=None):
+def nearest_neighbor_distances(X: ArrayLike, Y: ArrayLike | None = None) -> np.ndarray:
     """Distance of each row to its nearest row of another sample, or of its own.
 
     Parameters
@@ -95,7 +96,9 @@ def nearest_neighbor_distances(X, Y=None):
     },
     prefer_skip_nested_validation=True,
 )
-def closer_to_train_share(samples, train, heldout, *, adjusted=False):
+def closer_to_train_share(
+    samples: ArrayLike, train: ArrayLike, heldout: ArrayLike, *, adjusted: bool = False
+) -> float:
     """Share of samples that are nearer to training rows than to held-out rows.
 
     If the samples are no nearer to the rows that the sampler has seen than to rows of the same law
@@ -177,7 +180,7 @@ def closer_to_train_share(samples, train, heldout, *, adjusted=False):
     {"samples": ["array-like"], "train": ["array-like"], "heldout": ["array-like"]},
     prefer_skip_nested_validation=True,
 )
-def nearest_distance_ratio(samples, train, heldout):
+def nearest_distance_ratio(samples: ArrayLike, train: ArrayLike, heldout: ArrayLike) -> float:
     """Median distance of samples to training rows, relative to that of held-out rows.
 
     Parameters
@@ -249,7 +252,7 @@ def _check_neighbors(**samples):
     {"X": ["array-like"], "Y": ["array-like"]},
     prefer_skip_nested_validation=True,
 )
-def nearest_neighbor_adversarial_accuracy(X, Y):
+def nearest_neighbor_adversarial_accuracy(X: ArrayLike, Y: ArrayLike) -> float:
     """How often a row's nearest neighbour is of its own sample.
 
     The accuracy of an adversary who takes each row of both samples for one of the sample that its
@@ -316,7 +319,7 @@ def nearest_neighbor_adversarial_accuracy(X, Y):
     {"samples": ["array-like"], "train": ["array-like"], "heldout": ["array-like"]},
     prefer_skip_nested_validation=True,
 )
-def privacy_loss(samples, train, heldout):
+def privacy_loss(samples: ArrayLike, train: ArrayLike, heldout: ArrayLike) -> float:
     """Adversarial accuracy that samples lose from held-out rows to training rows.
 
     :func:`nearest_neighbor_adversarial_accuracy` of samples and held-out rows, less that of

@@ -3,9 +3,10 @@
 import inspect
 import warnings
 import zlib
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from numbers import Integral, Real
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.preprocessing import StandardScaler
@@ -202,15 +203,15 @@ _SAMPLING = {
     prefer_skip_nested_validation=True,
 )
 def make_sample_scorer(
-    metric,
+    metric: Callable[..., float],
     *,
-    greater_is_better=True,
-    needs_train=False,
-    n_samples=None,
-    random_state=0,
-    standardize=True,
-    **kwargs,
-):
+    greater_is_better: bool = True,
+    needs_train: bool = False,
+    n_samples: int | None = None,
+    random_state: int | np.random.RandomState | None = 0,
+    standardize: bool = True,
+    **kwargs: Any,
+) -> Callable[..., float]:
     """Make a scorer of samplers from a metric of samples.
 
     What :func:`sklearn.metrics.make_scorer` is for predictions. The scorer is called as
@@ -291,7 +292,13 @@ def make_sample_scorer(
 @validate_params(
     {"scoring": [str, list, tuple, dict], **_SAMPLING}, prefer_skip_nested_validation=True
 )
-def get_sample_scorer(scoring, *, n_samples=None, random_state=0, standardize=True):
+def get_sample_scorer(
+    scoring: str | Sequence[str] | Mapping[str, Any],
+    *,
+    n_samples: int | None = None,
+    random_state: int | np.random.RandomState | None = 0,
+    standardize: bool = True,
+) -> Callable[..., Any]:
     """Scorer of samplers by name, or several of them as one, for a search by several metrics.
 
     What :func:`sklearn.metrics.get_scorer` is for predictions. Greater is better for all of them.
@@ -324,8 +331,15 @@ def get_sample_scorer(scoring, *, n_samples=None, random_state=0, standardize=Tr
         A name; several names; or a dict of names, or of scorers made by
         :func:`make_sample_scorer`, by the names that they are to have.
 
-    n_samples, random_state, standardize
-        As for :func:`make_sample_scorer`. Scorers in a dict give up their own.
+    n_samples : int, default=None
+        Number of samples to draw, as for :func:`make_sample_scorer`. Scorers in a dict give up
+        their own, and so below.
+
+    random_state : int, RandomState instance or None, default=0
+        Seeds the samples and the metrics.
+
+    standardize : bool, default=True
+        Whether to divide the columns by their standard deviations among the held-out rows.
 
     Returns
     -------
@@ -394,8 +408,8 @@ def _judge(scorer):
     return _JUDGES[scorer]
 
 
-def get_sample_scorer_names():
-    """Names of all ready scorers of samplers.
+def get_sample_scorer_names() -> list[str]:
+    """List the names of all ready scorers of samplers.
 
     Returns
     -------
@@ -421,12 +435,12 @@ def get_sample_scorer_names():
     prefer_skip_nested_validation=True,
 )
 def most_faithful(
-    cv_results,
+    cv_results: Mapping[str, Any],
     *,
-    fidelity="neg_energy_distance",
-    memorisation="neg_closer_to_train_share",
-    limit=-0.65,
-):
+    fidelity: str = "neg_energy_distance",
+    memorisation: str = "neg_closer_to_train_share",
+    limit: float = -0.65,
+) -> int:
     """Choose the most faithful candidate of a search among those that do not copy.
 
     A rule for ``refit=`` of :class:`~sklearn.model_selection.GridSearchCV` and other searches by
