@@ -58,11 +58,6 @@ def flow(make, **parameters):
     return draw
 
 
-def from_mixture(X, n_rows, seed):
-    base = gaussian_mixture(X, len(X), seed)
-    return SDFlowSampler(base=base, random_state=seed).fit(X).sample(n_rows, random_state=seed)
-
-
 def normal_scores(X, n_rows, seed):
     scores = QuantileTransformer(n_quantiles=len(X), output_distribution="normal").fit(X)
     samples = flow(SDFlowSampler)(scores.transform(X), n_rows, seed)
@@ -71,8 +66,8 @@ def normal_scores(X, n_rows, seed):
 
 SAMPLERS = {
     "SDFlowSampler": flow(SDFlowSampler),
-    "SDFlowSampler, 400 steps": flow(SDFlowSampler, n_steps=400),
-    "SDFlowSampler from a mixture": from_mixture,
+    "SDFlowSampler from one Gaussian": flow(SDFlowSampler, base="normal"),
+    "SDFlowSampler from one Gaussian, 400 steps": flow(SDFlowSampler, base="normal", n_steps=400),
     "SDFlowSampler on normal scores": normal_scores,
     "MMDFlowSampler": flow(MMDFlowSampler),
     "KernelDensity, CV": kernel_density,
