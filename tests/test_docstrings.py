@@ -21,7 +21,7 @@ def test_samplers_use_the_same_words():
     assert_docstring_consistency(
         [SDFlowSampler, MMDFlowSampler], include_params=["bandwidth", "schedule", "n_steps"]
     )
-    same = ["base", "n_particles", "covariance_type", "t_stop", "random_state", "verbose"]
+    same = ["n_particles", "covariance_type", "discrete_features", "t_stop", "verbose"]
     assert_docstring_consistency([SDFlowSampler, DiffusionSampler], include_params=same)
     same = ["covariance_type", "verbose"]
     assert_docstring_consistency([SDFlowSampler, SDFlowGenerator], include_params=same)

@@ -332,7 +332,7 @@ def test_copies_from_the_first_check_are_told_of():
 
 @pytest.mark.parametrize("memory", [1024, 0.001])
 @pytest.mark.parametrize(
-    "sampler", [early(**COPYING), early(MMDFlowSampler, **COPYING), early(**LONG)]
+    "sampler", [early(**COPYING), early(MMDFlowSampler, **COPYING, base="normal"), early(**LONG)]
 )
 def test_what_is_kept_is_a_flow(sampler, memory):
     with config_context(working_memory=memory):
