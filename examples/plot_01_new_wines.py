@@ -31,5 +31,5 @@ NearestDistanceDisplay.from_predictions(new, train, heldout, ax=axes["E"])
 plt.show()
 
 # %%
-# Even in these columns new wines spread as real ones do, with lower peaks; and they keep about
-# the distance from the training wines that held-out wines keep: none of them is a copy.
+# Even in these columns new wines spread as real ones do, and they keep about the
+# distance from the training wines that held-out wines keep: none of them is a copy.

@@ -81,6 +81,6 @@ plt.show()
 
 # %%
 # Made-up patients correct the decisions of support vectors and of trees further than class
-# weights do; logistic regression is better off with weights. Rankings change by a hundredth at
-# most, and that of logistic regression for the worse: a flow knows no more of the ill than the
+# weights do; logistic regression is better off with weights. Rankings change by about a
+# hundredth, and that of logistic regression for the worse: a flow knows no more of the ill than the
 # twelve tell.

@@ -62,5 +62,5 @@ plt.show()
 
 # %%
 # The seconds of the sampler grow with the rows that it draws, and those of the generator are all
-# but spent when it has been fitted: where the lines cross it begins to pay. Its rows are no less
-# faithful here, and no nearer to the training rows.
+# but spent when it has been fitted: where the lines cross it begins to pay. Its rows are a
+# little less faithful here, and a little less near to the training rows.
