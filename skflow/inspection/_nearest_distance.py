@@ -128,6 +128,8 @@ class NearestDistanceDisplay:
         unit = "" if self.unit is None else f" ({self.unit})"
         self.ax_.set(xlabel=f"distance to the nearest training row{unit}", ylabel="share of rows")
         self.ax_.set_xlim(left=0)
+        if ax is not None:  # room for the legend
+            self.ax_.set_ylim(top=1.3 * self.ax_.get_ylim()[1])
         legend(self.figure_, self.ax_, ax is None, n_columns=1)
         return self
 

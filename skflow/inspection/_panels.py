@@ -188,11 +188,11 @@ def height_of(low, high, width):
 def legend(figure, ax, is_new, n_columns=4, marker_scale=1):
     """What the colours mean: below a new figure, in the axes otherwise."""
     handles, labels = ax.get_legend_handles_labels()
-    style = {"frameon": False, "markerscale": marker_scale}
+    style = {"markerscale": marker_scale, "edgecolor": "none"}
     if handles and is_new:
         figure.legend(handles, labels, loc="outside lower center", ncols=n_columns, **style)
-    elif handles:
-        ax.legend(fontsize="small", **style)
+    elif handles:  # what is behind it shows through
+        ax.legend(fontsize="small", framealpha=0.7, **style)
 
 
 def bins_of(*samples, at_most=50):
