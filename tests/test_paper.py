@@ -8,16 +8,18 @@ from pathlib import Path
 import naive
 import numpy as np
 import pytest
+from joblib import Parallel
 from numpy.testing import assert_allclose
 from sklearn.base import clone
 
-from benchmarks.paper import calibrate, published, variants
+from benchmarks.paper import calibrate, published, readings, variants
 from benchmarks.paper.cells import METHODS, Cell, Distance, cells, distances, sampler, smallest
 from benchmarks.paper.figures import draw_evolutions, swiss_roll
 from benchmarks.paper.geometry import PROBLEMS
 from benchmarks.paper.kept import memory
 from benchmarks.paper.tables import compute, render, write
 from skflow.metrics import characteristic_function_distance
+from skflow.optimizers import AdaGrad
 
 ROOT = Path(__file__).resolve().parents[1]
 PLAIN = Cell("grid", False, False, False, True, True, "SD")
@@ -149,21 +151,95 @@ def test_calibration_measures_what_it_changes():
     assert 0 < near < far < 2
 
 
-@pytest.mark.filterwarnings("ignore:Only 4 of 8 mini-batches")
-@pytest.mark.parametrize("what, reading, cell", variants.VARIANTS)
-def test_a_variant_is_another_run_of_its_cell(what, reading, cell):
+def test_calibration_shares_a_threshold_among_bases():
+    problems = [problem for _, _, problem in calibrate.choices("question mark")]
+    found = calibrate.figures([problems[0], problems[-1], problems[1]], 2, Parallel(1))
+    assert found[0][0] == found[1][0] != found[2][0] and found[0][2] != found[1][2]
+
+
+@pytest.mark.parametrize("reading, cell", variants.VARIANTS)
+def test_a_variant_is_another_run_of_its_cell(reading, cell):
     assert cell in cells(cell.problem)
-    assert variants.smallest_with(lambda *_: {}, cell, n_steps=4) == smallest(cell, 0, n_steps=4)
+    same = readings.Reading("the tables")
+    assert variants.figure(same, cell, n_steps=4) == smallest(cell, 0, n_steps=4)
     draw = PROBLEMS[cell.problem].draw_trial(0, cell.offset)
-    as_in_tables, changes = sampler(cell, draw.base).get_params(), reading(cell, draw)
+    as_in_tables, changes = sampler(cell, draw.base).get_params(), reading.changes(cell, draw)
     assert all(repr(as_in_tables[name]) != repr(value) for name, value in changes.items())
-    assert 0 < variants.smallest_with(reading, cell, n_steps=4) < 1
+    assert 0 < variants.figure(reading, cell, n_steps=4) < 1
+
+
+def test_the_open_cells_are_in_the_tables():
+    shown = [*variants.OPEN, *variants.BESIDE]
+    assert set(shown) < set(cells("question mark")) and all(cell.batch for cell in shown)
+    assert not any(map(published.converged, variants.OPEN))
+    assert all(map(published.converged, variants.BESIDE))
+
+
+@pytest.mark.parametrize("reading", readings.READINGS, ids=lambda reading: reading.name)
+def test_a_reading_is_another_run_of_a_cell_it_touches(reading):
+    assert any(map(reading.touches, variants.OPEN))
+    cell = next(filter(reading.touches, [*variants.BESIDE, *variants.OPEN]))
+    found = variants.figure(reading, cell, n_steps=20)
+    assert 0 < found < 1
+    if reading.measure is not readings.last_of:
+        assert found != variants.figure(readings.Reading("the tables"), cell, n_steps=20)
+
+
+def test_what_is_measured_of_a_run():
+    draw = PROBLEMS["grid"].draw_trial(0, False)
+    states = [draw.base, draw.X, draw.base]
+    assert readings.smallest_of(draw, states) == 0 < readings.last_of(draw, states)
+    assert 0 < readings.smallest_to_batches(draw, states) < 0.2
+    twice = readings.stretched(draw)
+    assert_allclose(twice.X, 2 * draw.X)
+    assert_allclose(
+        readings.last_of(twice, [twice.base]), readings.last_of(draw, states), rtol=1e-5
+    )
+
+
+def test_other_adagrads_differ_in_one_thing():
+    velocities = np.random.default_rng(0).normal(size=(5, 6, 3))
+
+    def run(optimizer):
+        state, found = optimizer.init(velocities[0]), []
+        for velocity in velocities:
+            direction, state = optimizer.step(velocity, state)
+            found.append(direction)
+        return np.array(found)
+
+    as_published = run(AdaGrad())
+    assert_allclose(run(readings.OtherAdaGrad()), as_published)
+    assert_allclose(run(readings.BySlot()), as_published)  # if all rows are in every batch
+    sums = velocities / np.sqrt(np.cumsum(velocities**2, axis=0))
+    assert_allclose(run(readings.OtherAdaGrad(forgets=False)), sums, rtol=1e-4)
+    assert_allclose(run(readings.OtherAdaGrad(decay=0.0)), np.sign(velocities), rtol=1e-3)
+    means = np.sqrt((velocities[0] ** 2).mean(axis=1, keepdims=True))
+    by_particle = run(readings.OtherAdaGrad(shared="coordinates"))
+    assert_allclose(by_particle[0], velocities[0] / means, rtol=1e-4)
+
+
+def test_attraction_can_be_weighed():
+    draw = PROBLEMS["grid"].draw_trial(0, False)
+    X, Y = draw.X[:50], draw.base[:40]
+    once, twice, thrice = (readings.Unequal(f).fit(X)(Y, X, Y, 2.0) for f in (1, 2, 3))
+    assert_allclose(once, clone(METHODS["MMD"]).fit(X)(Y, X, Y, 2.0), atol=1e-6)
+    assert_allclose(thrice - twice, twice - once, atol=1e-6)
+
+
+def test_velocities_on_batches_see_some_rows():
+    draw = PROBLEMS["grid"].draw_trial(0, False)
+    X, Y = draw.X[:50], draw.base[:40]
+    plain = clone(METHODS["SD"]).fit(X)
+    first = readings.OnBatches(METHODS["SD"], rows=20, particles=10, anew=False).fit(X)
+    assert_allclose(first(Y, X, Y, 2.0), plain(Y, X[:20], Y[:10], 2.0), rtol=1e-4, atol=1e-6)
+    anew = readings.OnBatches(METHODS["SD"], rows=20).fit(X)
+    assert np.abs(anew(Y, X, Y, 2.0) - anew(Y, X, Y, 2.0)).max() > 1e-3
 
 
 def test_bandwidths_are_those_of_the_particles_now():
     draw = PROBLEMS["grid"].draw_trial(0, True)
     X, Y = draw.X[:50], draw.base[:50]
-    velocity, sigma = variants.Recomputed(METHODS["SD"]).fit(X), naive.paper_bandwidth(Y)
+    velocity, sigma = readings.Recomputed(METHODS["SD"]).fit(X), naive.paper_bandwidth(Y)
     assert_allclose(velocity(Y, X, Y, 7.0), clone(METHODS["SD"]).fit(X)(Y, X, Y, sigma), rtol=1e-3)
 
 

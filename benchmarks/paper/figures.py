@@ -12,7 +12,7 @@ from skflow import SDFlowSampler
 from skflow.metrics import nearest_neighbor_distances
 
 SHARES = (0.0, 0.05, 0.2, 0.5, 1.0)  # of the steps, after which particles are shown
-TARGET, MOVED, FRESH = "tab:red", "tab:blue", "0.6"
+TARGET, MOVED, FRESH = "#f4977e", "#0b3c8c", "0.3"
 
 
 def shown_steps(n_steps):
@@ -126,7 +126,7 @@ def save(figure, path):
     from PIL import Image
 
     drawn = io.BytesIO()
-    figure.savefig(drawn, dpi=80)
+    figure.savefig(drawn, dpi=90)
     Image.open(drawn).convert("RGB").quantize(32).save(path, optimize=True)
 
 
@@ -150,12 +150,13 @@ def draw_evolutions(rows, targets, title, whole=False):
         seen = steps if whole else steps[:1]
         window = np.concatenate([X, *(run[step][0] for step in seen if step in run)])
         for step, axis in zip(steps, line, strict=True):
-            axis.scatter(*X.T, s=5, c=TARGET, alpha=0.3, linewidths=0, zorder=1)
+            flat = {"depthshade": False} if d == 3 else {}  # else what lies behind is pale
+            axis.scatter(*X.T, s=9, c=TARGET, linewidths=0, zorder=1, **flat)
             axis.set_title(f"step {step}", fontsize=9)
             if step in run:
                 particles, distance = run[step]
                 inside = _inside(particles, window)
-                axis.scatter(*particles[inside].T, s=2, c=MOVED, linewidths=0, zorder=2)
+                axis.scatter(*particles[inside].T, s=2.5, c=MOVED, linewidths=0, zorder=2, **flat)
                 left = f", {np.count_nonzero(~inside)} outside" if not inside.all() else ""
                 axis.set_title(f"step {step}, distance {distance:.3f}{left}", fontsize=9)
             _set_window(axis, window)
@@ -189,7 +190,7 @@ def _set_window(axis, window):
     if len(names) == 3:
         axis.computed_zorder = False
         axis.set_axis_off()
-        axis.set_box_aspect(high - low, zoom=1.3)
+        axis.set_box_aspect(high - low, zoom=1.5)
         axis.view_init(elev=80, azim=-90)  # the question mark is drawn in the first two columns
     else:
         axis.set_aspect("equal")
