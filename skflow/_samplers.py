@@ -644,7 +644,7 @@ class DiffusionSampler(BaseFlowSampler):
     base : {"normal", "mixture"}, array-like or object with ``sample`` or ``rvs``, default="normal"
         Where the flow starts if `fit` gets no `X_base`: a Gaussian with the mean and covariance
         of the target ("normal"); the Gaussian mixture of up to eight components that describes
-        it best by the BIC ("mixture"), which is nearer to the target and costs fourteen fits;
+        it best by the BIC ("mixture"), which is nearer to the target and costs some fits;
         given rows; or anything that can be sampled, such as a scipy distribution or
         ``KernelDensity()``, in units of the data. An estimator is cloned and fitted on the
         target first; wrap it in ``sklearn.frozen.FrozenEstimator`` to use it as it is.
