@@ -74,8 +74,8 @@ def unmoved(name):
     """The largest distances that the paper prints: of near and of distant bases."""
     rows = np.array(published.DISTANCES[name])
     far = rows.max()
-    near = rows[::2].max() if name == "question mark" else np.nan
-    return near, far
+    near = float(rows[::2].max()) if name == "question mark" else ""
+    return near, float(far)
 
 
 def main(arguments=None):
