@@ -7,9 +7,11 @@ import pandas as pd
 import pytest
 import scipy.stats
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.datasets import load_digits
 from sklearn.frozen import FrozenEstimator
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import KernelDensity
+from threadpoolctl import threadpool_limits
 
 from skflow._sources import MixtureSource, NormalSource, RowSource, SamplerSource, make_source
 from skflow._space import FlowSpace
@@ -120,6 +122,16 @@ def test_to_the_mixture_a_weight_is_as_many_rows_in_any_order():
     weighted, _ = source_of("mixture", X, weights)
     repeated, _ = source_of("mixture", rng.permutation(np.repeat(X, weights.astype(int), axis=0)))
     assert_allclose(draw(weighted, 50), draw(repeated, 50), atol=1e-6)
+
+
+def test_the_mixture_does_not_depend_on_the_number_of_threads():
+    X = load_digits().data
+    drawn = []
+    for n_threads in (1, 2):
+        with threadpool_limits(n_threads):
+            source, _ = source_of("mixture", X)
+            drawn.append(draw(source, 50))
+    assert_array_equal(*drawn)
 
 
 def test_of_a_large_target_the_mixture_sees_a_systematic_sample(monkeypatch):
