@@ -17,12 +17,11 @@ import warnings
 
 import numpy as np
 from joblib import Parallel, delayed
-from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks.harness import Missing, n_threads
+from benchmarks.harness import n_threads
 from benchmarks.quality import FIGURES, figures
-from benchmarks.real_data import DATASETS, load
+from benchmarks.real_data import DATASETS, halves, load_each
 from benchmarks.report import machine, table
 from skflow import SDFlowSampler
 from skflow.schedules import BANDWIDTH_RULES, Cosine, Linear
@@ -76,9 +75,7 @@ def variants(factors):
 
 def judge(X, changes, seed):
     """The four figures on one split, and seconds of fit and sample; None where fit refuses."""
-    train, heldout = train_test_split(X, test_size=0.5, random_state=seed)
-    size = min(len(train), len(heldout))
-    train, heldout = train[:size], heldout[:size]
+    train, heldout = halves(X, seed)
     changes = changes(train) if callable(changes) else changes
     with n_threads(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -87,21 +84,14 @@ def judge(X, changes, seed):
             sampler = SDFlowSampler(random_state=seed, **changes).fit(train)
         except ValueError:  # a covariance without full rank
             return None
-        samples = sampler.sample(size, random_state=seed)
+        samples = sampler.sample(len(train), random_state=seed)
         seconds = time.perf_counter() - start
         return [*figures(samples, train, heldout, seed), seconds]
 
 
 def run(datasets, n_splits, factors, n_rows, n_jobs=1):
     """Of each variant: its name, and figures by data set, means over splits."""
-    loaded = {}
-    for dataset in datasets:
-        try:
-            X = load(dataset)
-        except Missing as error:
-            print(f"{dataset}: {error}")
-            continue
-        loaded[dataset] = np.random.RandomState(0).permutation(X)[:n_rows]
+    loaded = {dataset: rows[:n_rows] for dataset, rows in load_each(datasets)}
     for name, changes in variants(factors):
         cells = [(dataset, seed) for dataset in loaded for seed in range(n_splits)]
         judged = Parallel(n_jobs)(

@@ -14,10 +14,10 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine, make_moons
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
-from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.quality import FIGURES, figures, gaussian_mixture, kernel_density
+from benchmarks.real_data import halves
 from benchmarks.report import machine, table
 from skflow import (
     DiffusionSampler,
@@ -57,12 +57,6 @@ FORMS = {
     "SDFlowGenerator, density ratio by a network": SDFlowGenerator(velocity=DensityRatio()),
 }
 RIVALS = {"KernelDensity, CV": kernel_density, "GaussianMixture, BIC": gaussian_mixture}
-
-
-def halves(X, seed):
-    train, heldout = train_test_split(X, test_size=0.5, random_state=seed)
-    size = min(len(train), len(heldout))
-    return train[:size], heldout[:size]
 
 
 def judge_form(form, X, seed):

@@ -34,12 +34,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.harness import Missing, need
 from benchmarks.quality import SAMPLERS
-from benchmarks.real_data import DATASETS, load
+from benchmarks.real_data import DATASETS, halves, load_each
 from benchmarks.report import machine, table
 from skflow.metrics import energy_distance, sliced_wasserstein_distance
 
@@ -187,22 +186,15 @@ def controls(rest, size):
 
 def split(sampler, X, seed):
     """One half of the rows, samples like them, and the other half."""
-    train, heldout = train_test_split(X, test_size=0.5, random_state=seed)
-    size = min(len(train), len(heldout))
-    train, heldout = train[:size], heldout[:size]
+    train, heldout = halves(X, seed)
     scale = StandardScaler().fit(train).transform
-    return Rows(scale(sampler(train, size, seed)), scale(train), scale(heldout), seed)
+    return Rows(scale(sampler(train, len(train), seed)), scale(train), scale(heldout), seed)
 
 
 def run(datasets, n_splits, samplers, judges, n_rows):
     """Of each data set, control and sampler: {figure: values of all splits}, and differences."""
-    for dataset in datasets:
-        try:
-            X = load(dataset)
-        except Missing as error:
-            print(f"{dataset}: {error}")
-            continue
-        X, rest = np.split(np.random.RandomState(0).permutation(X), [min(n_rows, len(X))])
+    for dataset, rows in load_each(datasets):
+        X, rest = rows[:n_rows], rows[n_rows:]
         for name, sampler in {**controls(rest, len(X) // 2), **samplers}.items():
             try:
                 splits = [split(sampler, X, seed) for seed in range(n_splits)]

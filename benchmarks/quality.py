@@ -23,12 +23,12 @@ import warnings
 import numpy as np
 from joblib import Parallel, delayed
 from sklearn.mixture import GaussianMixture
-from sklearn.model_selection import GridSearchCV, train_test_split
+from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KernelDensity
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.harness import Missing, n_threads, need
-from benchmarks.real_data import DATASETS, load
+from benchmarks.real_data import DATASETS, halves, load_each
 from benchmarks.report import machine, table
 from skflow import SDFlowSampler
 from skflow._discrete import DiscreteFeatures
@@ -139,13 +139,11 @@ SAMPLERS = {
 
 def judge(name, X, seed):
     """The four figures of one sampler on one split; or why there are none."""
-    train, heldout = train_test_split(X, test_size=0.5, random_state=seed)
-    size = min(len(train), len(heldout))
-    train, heldout = train[:size], heldout[:size]
+    train, heldout = halves(X, seed)
     with n_threads(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of rivals, about their own fits
         try:
-            samples = SAMPLERS[name](train, size, seed)
+            samples = SAMPLERS[name](train, len(train), seed)
         except Missing as error:
             return error
         return figures(samples, train, heldout, seed)
@@ -165,13 +163,8 @@ def figures(samples, train, heldout, seed):
 
 def run(datasets, n_splits, samplers=tuple(SAMPLERS), n_rows=None, n_jobs=1):
     """Rows (data set, sampler, mean and standard error of each figure)."""
-    for dataset in datasets:
-        try:
-            X = load(dataset)
-        except Missing as error:
-            print(f"{dataset}: {error}")
-            continue
-        X = np.random.RandomState(0).permutation(X)[:n_rows]
+    for dataset, rows in load_each(datasets):
+        X = rows[:n_rows]
         for name in samplers:
             judged = Parallel(n_jobs)(delayed(judge)(name, X, seed) for seed in range(n_splits))
             if isinstance(judged[0], Missing):

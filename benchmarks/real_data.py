@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from sklearn import datasets
+from sklearn.model_selection import train_test_split
 
 from benchmarks.harness import Missing
 
@@ -33,6 +34,24 @@ def load(name):
     """
     X = SHIPPED[name]().data if name in SHIPPED else _read_keel(name)
     return np.ascontiguousarray(X[:, np.ptp(X, axis=0) > 0])
+
+
+def load_each(names):
+    """Yield name and rows, in an order of their own, of the data sets that are installed."""
+    for name in names:
+        try:
+            X = load(name)
+        except Missing as error:
+            print(f"{name}: {error}")
+            continue
+        yield name, np.random.RandomState(0).permutation(X)
+
+
+def halves(X, seed):
+    """Rows to train on, and as many that are held out."""
+    train, heldout = train_test_split(X, test_size=0.5, random_state=seed)
+    size = min(len(train), len(heldout))
+    return train[:size], heldout[:size]
 
 
 def _read_keel(name):
