@@ -2,9 +2,10 @@
 
 import warnings
 from numbers import Integral, Real
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, DensityMixin, TransformerMixin, clone
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import _safe_indexing, check_random_state
@@ -24,6 +25,7 @@ from skflow._flow import ParticleFlow, times_of_steps
 from skflow._kernels import kernel_mean, nearest
 from skflow._sources import RowSource, check_base_rows, check_count, make_source
 from skflow._space import FlowSpace
+from skflow._typing import Rows
 from skflow.schedules import BANDWIDTH_RULES, SCHEDULES, Constant, auto_schedule
 
 __all__ = ["BaseFlow", "Progress", "Target", "mean_square"]
@@ -270,7 +272,14 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
 
     # --- results --------------------------------------------------------------------------------
 
-    def fit_transform(self, X, y=None, *, X_base=None, sample_weight=None):
+    def fit_transform(
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        *,
+        X_base: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Rows:
         """Fit, and return the rows that later steps of a pipeline are to be fitted to.
 
         If the base is given as rows, by `X_base` or the parameter `base`, X is returned as it is:
@@ -333,7 +342,7 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
         seeds = check_random_state(random_state)
         return np.random.RandomState(seeds.randint(np.iinfo(np.int32).max))
 
-    def score_samples(self, X):
+    def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Log-density of rows under the particles, smoothed at the last bandwidth.
 
         With a `t_stop` before the end, the particles and the bandwidth are those of that time.
@@ -354,7 +363,7 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
         log_volume = rows.shape[1] * np.log(np.sqrt(2 * np.pi) * sigma)
         return log_kernel - log_volume - self._space.log_determinant_
 
-    def score(self, X, y=None):
+    def score(self, X: ArrayLike, y: Any = None) -> float:
         """Mean log-density of rows; higher is better.
 
         Parameters

@@ -1,10 +1,13 @@
 """Base class of the samplers: a flow that is run once, recorded, and followed by other rows."""
 
 import warnings
+from collections.abc import Iterator
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
 import sklearn
+from numpy.typing import ArrayLike
 from sklearn.base import OneToOneFeatureMixin, _fit_context, clone
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
@@ -17,6 +20,17 @@ from skflow._kernels import nearest
 from skflow._recording import RecordedFlow, stretch
 from skflow._sources import RowSource, reach_of
 from skflow._stopping import CONSTRAINTS, EarlyStopping, hold_out, results_of
+from skflow._typing import (
+    Bandwidth,
+    Base,
+    CovarianceType,
+    FeatureChoice,
+    OfTime,
+    Optimizer,
+    Rows,
+    Schedule,
+    Seed,
+)
 from skflow.optimizers import OPTIMIZERS
 
 __all__ = ["BaseFlowSampler"]
@@ -60,27 +74,27 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
 
     def __init__(
         self,
-        bandwidth="auto",
+        bandwidth: Bandwidth = "auto",
         *,
-        schedule="auto",
-        step_size=0.1,
-        n_steps=100,
-        noise_scale=1.0,
-        base="mixture",
-        n_particles=1000,
-        batch_size=None,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        tol=1e-3,
-        covariance_type="diag",
-        discrete_features="auto",
-        optimizer="sgd",
-        velocity=None,
-        t_stop=1.0,
-        random_state=None,
-        verbose=0,
-    ):
+        schedule: Schedule = "auto",
+        step_size: OfTime = 0.1,
+        n_steps: int = 100,
+        noise_scale: OfTime = 1.0,
+        base: Base = "mixture",
+        n_particles: int = 1000,
+        batch_size: int | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-3,
+        covariance_type: CovarianceType = "diag",
+        discrete_features: FeatureChoice = "auto",
+        optimizer: Optimizer = "sgd",
+        velocity: Any = None,
+        t_stop: float = 1.0,
+        random_state: Seed = None,
+        verbose: int = 0,
+    ) -> None:
         self.bandwidth = bandwidth
         self.schedule = schedule
         self.step_size = step_size
@@ -104,7 +118,14 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
     # --- fit ------------------------------------------------------------------------------------
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None, *, X_base=None, sample_weight=None):
+    def fit(
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        *,
+        X_base: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Move the base onto X by Algorithm 1, and record the flow.
 
         Parameters
@@ -190,7 +211,7 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         if stopping is not None:
             recorded = stopping.kept(recorded)
             stopping.warn_of_copies(stacklevel=3)
-        vars(self).update(fitted(recorded), **results_of(stopping))
+        self.__dict__.update(fitted(recorded), **results_of(stopping))
         self.history_ = np.array(progress.history[: self.n_steps_])
         progress.end()
         if recorded.epoch > self.n_steps_:
@@ -230,7 +251,7 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
 
     # --- carrying -------------------------------------------------------------------------------
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> Rows:
         """Carry rows of the base distribution through the flow, up to `t_stop`.
 
         Deterministic, and each row for itself: a row's result does not depend on the others.
@@ -255,7 +276,7 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         rows = self._check_base_distribution(X, stacklevel=4)
         return self._space.from_flow(self._flow.carry(rows, self.t_stop))
 
-    def interpolate(self, X, t):
+    def interpolate(self, X: ArrayLike, t: float) -> Rows:
         """Carry rows of the base distribution part of the way.
 
         Parameters
@@ -275,7 +296,7 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         rows = self._check_base_distribution(X)
         return self._wrap(self._space.from_flow(self._flow.carry(rows, t)), X)
 
-    def velocity_at(self, X, t):
+    def velocity_at(self, X: ArrayLike, t: float) -> np.ndarray:
         """Velocity of the flow at any places, without noise.
 
         It is what `transform` would move a row by that is there at time t, for a step size of 1.
@@ -299,7 +320,7 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         moved = self._space.from_flow(velocity.astype(np.float64))
         return (moved - self._space.mean_).astype(velocity.dtype, copy=False)
 
-    def staged_transform(self, X):
+    def staged_transform(self, X: ArrayLike) -> Iterator[Rows]:
         """Yield the rows as they move: after each step, up to `t_stop`.
 
         Parameters
@@ -317,7 +338,7 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         for stage in self._flow.stages(rows, self.t_stop):
             yield self._wrap(self._space.from_flow(stage), X)
 
-    def support(self, X):
+    def support(self, X: ArrayLike) -> np.ndarray:
         """Distance of rows to the base that the flow was recorded with.
 
         The flow knows something of rows that are near its particles where they start: it was made
@@ -338,7 +359,7 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         start, sigma = self._flow.cloud_at(0)
         return nearest(rows, start, 1)[1][:, 0] / sigma
 
-    def sensitivity(self, X, n_directions=8):
+    def sensitivity(self, X: ArrayLike, n_directions: int = 8) -> np.ndarray:
         """How much `transform` stretches small differences near each row.
 
         At 1 rows that differ a little end as far from each other as they began; at 1000 an error
@@ -383,7 +404,7 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         return stretch(lambda near: self._flow.carry(near, self.t_stop), rows, step, n_directions)
 
     @available_if(_can_be_inverted)
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> Rows:
         """Carry rows backwards, from `t_stop` to the base distribution.
 
         Each step of the flow is inverted row by row, to rounding: coming back from where
@@ -409,7 +430,7 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         rows = self._to_flow(X)
         return self._space.from_flow(self._flow.carry_back(rows, self.t_stop))
 
-    def sample(self, n_samples=1, random_state=None):
+    def sample(self, n_samples: int = 1, random_state: Seed = None) -> Rows:
         """New rows: fresh draws of the base, carried through the flow up to `t_stop`.
 
         Every row is an independent draw, with noise of its own at every step of the flow; the law

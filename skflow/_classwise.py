@@ -1,8 +1,10 @@
 """ClasswiseSampler: one sampler for each class, so that rows are drawn with their labels."""
 
 from numbers import Integral
+from typing import Any, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 from sklearn.base import (
     BaseEstimator,
@@ -32,6 +34,7 @@ from sklearn.utils.validation import (
 from skflow._estimators import plant_seeds
 from skflow._samplers import SDFlowSampler
 from skflow._sources import check_base_rows, check_count, draw_rows
+from skflow._typing import Rows, Seed
 
 __all__ = ["ClasswiseSampler"]
 
@@ -131,7 +134,9 @@ class ClasswiseSampler(
         "random_state": ["random_state"],
     }
 
-    def __init__(self, sampler=None, *, n_jobs=None, random_state=None):
+    def __init__(
+        self, sampler: Any = None, *, n_jobs: int | None = None, random_state: Seed = None
+    ) -> None:
         self.sampler = sampler
         self.n_jobs = n_jobs
         self.random_state = random_state
@@ -142,7 +147,15 @@ class ClasswiseSampler(
     # --- fit ------------------------------------------------------------------------------------
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, *, X_base=None, y_base=None, sample_weight=None):
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        X_base: ArrayLike | None = None,
+        y_base: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Fit a sampler to the rows of each class.
 
         Parameters
@@ -176,7 +189,7 @@ class ClasswiseSampler(
             raise ValueError(
                 f"sampler is the class {self.sampler.__name__}: pass an instance of it."
             )
-        data = {"X": X, "y": y}
+        data: dict[str, Any] = {"X": X, "y": y}
         if sample_weight is not None:
             data["metadata"] = {"sample_weight": sample_weight}
         X_checked, y = validate_data(self, X, y, dtype=_DTYPES, ensure_min_samples=2)
@@ -261,7 +274,14 @@ class ClasswiseSampler(
 
     # --- results --------------------------------------------------------------------------------
 
-    def sample(self, n_samples=None, random_state=None, *, y=None, return_y=False):
+    def sample(
+        self,
+        n_samples: int | None = None,
+        random_state: Seed = None,
+        *,
+        y: ArrayLike | None = None,
+        return_y: bool = False,
+    ) -> Rows:
         """New rows, of given classes or of classes drawn by their share.
 
         Parameters
@@ -297,7 +317,7 @@ class ClasswiseSampler(
         return (rows, self.classes_[codes]) if return_y else rows
 
     @available_if(_sampler_has("transform"))
-    def carry(self, X, y):
+    def carry(self, X: ArrayLike, y: ArrayLike) -> Rows:
         """Carry rows through the flow of their class: ``transform``, with labels.
 
         Parameters
@@ -329,7 +349,7 @@ class ClasswiseSampler(
         return self._framed(moved, X)
 
     @available_if(_sampler_has("score_samples"))
-    def score_samples(self, X):
+    def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Log-density of rows of any class.
 
         Parameters
@@ -345,7 +365,7 @@ class ClasswiseSampler(
         return logsumexp(self._joint(X), axis=1)
 
     @available_if(_sampler_has("score_samples"))
-    def score(self, X, y=None):
+    def score(self, X: ArrayLike, y: Any = None) -> float:
         """Mean log-density of rows, or of rows and labels; higher is better.
 
         Parameters
@@ -368,7 +388,9 @@ class ClasswiseSampler(
         return float(np.mean(joint[np.arange(len(codes)), codes]))
 
     # Its own: scikit-learn has it for what has a `transform`.
-    def set_output(self, *, transform=None):
+    def set_output(
+        self, *, transform: Literal["default", "pandas", "polars"] | None = None
+    ) -> Self:
         """Set the container of rows that are sampled and carried.
 
         Parameters

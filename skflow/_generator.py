@@ -3,8 +3,10 @@
 import warnings
 from copy import deepcopy
 from numbers import Integral
+from typing import Any, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import OneToOneFeatureMixin, _fit_context, clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.neural_network import MLPRegressor
@@ -23,6 +25,16 @@ from skflow._estimators import (
 )
 from skflow._sources import LatentSource, RowSource
 from skflow._training import Setup, Training, constants
+from skflow._typing import (
+    Bandwidth,
+    Base,
+    CovarianceType,
+    FeatureChoice,
+    OfTime,
+    Rows,
+    Schedule,
+    Seed,
+)
 from skflow.optimizers import SGD
 from skflow.velocities import ScoreDifference
 
@@ -174,24 +186,24 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
 
     def __init__(
         self,
-        regressor=None,
+        regressor: Any = None,
         *,
-        bandwidth="auto",
-        schedule="auto",
-        step_size=0.5,
-        n_steps=500,
-        noise_scale=1.0,
-        base="normal",
-        n_latent=None,
-        init="base",
-        batch_size=1000,
-        covariance_type="diag",
-        discrete_features="auto",
-        velocity=None,
-        warm_start=False,
-        random_state=None,
-        verbose=0,
-    ):
+        bandwidth: Bandwidth = "auto",
+        schedule: Schedule = "auto",
+        step_size: OfTime = 0.5,
+        n_steps: int = 500,
+        noise_scale: OfTime = 1.0,
+        base: Base = "normal",
+        n_latent: int | None = None,
+        init: Literal["base", "random"] = "base",
+        batch_size: int = 1000,
+        covariance_type: CovarianceType = "diag",
+        discrete_features: FeatureChoice = "auto",
+        velocity: Any = None,
+        warm_start: bool = False,
+        random_state: Seed = None,
+        verbose: int = 0,
+    ) -> None:
         self.regressor = regressor
         self.bandwidth = bandwidth
         self.schedule = schedule
@@ -215,7 +227,14 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
     # --- fit ------------------------------------------------------------------------------------
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None, *, X_base=None, sample_weight=None):
+    def fit(
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        *,
+        X_base: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Train the generator by Algorithm 2.
 
         Parameters
@@ -264,14 +283,21 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         for k in range(0, self.n_steps, training.steps_per_fit):
             if training.round(k, on_step):
                 break
-        vars(self).update(training.fitted())
+        self.__dict__.update(training.fitted())
         self.history_ = np.array(progress.history)
         progress.end()
         return self
 
     @available_if(_can_learn_on)
     @_fit_context(prefer_skip_nested_validation=False)
-    def partial_fit(self, X, y=None, *, X_base=None, sample_weight=None):
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        *,
+        X_base: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """One step of Algorithm 2 on some target rows, as they come in.
 
         The first call sets up flow space, bandwidth and inputs by its rows: give it enough of
@@ -306,7 +332,7 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         training.steps_per_fit = 1
         k = min(len(history), self.n_steps - 1)
         training.round(k, lambda velocity, sigma: history.append(mean_square(velocity)))
-        vars(self).update(training.fitted(), n_steps_=len(history), history_=np.array(history))
+        self.__dict__.update(training.fitted(), n_steps_=len(history), history_=np.array(history))
         self._training_X = None  # earlier calls have had others
         return self
 
@@ -390,7 +416,7 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
 
     # --- generating -----------------------------------------------------------------------------
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> Rows:
         """Generate a row from each input.
 
         Parameters
@@ -424,7 +450,7 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
             )
         return self._generate(X)
 
-    def sample(self, n_samples=1, random_state=None):
+    def sample(self, n_samples: int = 1, random_state: Seed = None) -> Rows:
         """New rows, generated from fresh inputs.
 
         Columns that are discrete (`discrete_features`) take values that occur in X.

@@ -1,6 +1,7 @@
 """The samplers: one flow each, told apart by their velocity."""
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 from sklearn.base import clone
@@ -12,6 +13,16 @@ from skflow._estimators import plant_seeds
 from skflow._flow import times_of_steps
 from skflow._sources import NormalSource
 from skflow._space import weighted_moments
+from skflow._typing import (
+    Bandwidth,
+    Base,
+    CovarianceType,
+    FeatureChoice,
+    OfTime,
+    Optimizer,
+    Schedule,
+    Seed,
+)
 from skflow.denoisers import KernelDenoiser
 from skflow.schedules import SCHEDULES
 from skflow.velocities import MMD, ScoreDifference, Stein, fit_denoiser, particle_mean
@@ -370,27 +381,27 @@ class MMDFlowSampler(BaseFlowSampler):
 
     def __init__(
         self,
-        bandwidth="auto",
+        bandwidth: Bandwidth = "auto",
         *,
-        schedule="auto",
-        step_size=1.0,
-        n_steps=100,
-        noise_scale=0.0,
-        base="mixture",
-        n_particles=1000,
-        batch_size=None,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        tol=1e-3,
-        covariance_type="diag",
-        discrete_features="auto",
-        optimizer="sgd",
-        velocity=None,
-        t_stop=1.0,
-        random_state=None,
-        verbose=0,
-    ):
+        schedule: Schedule = "auto",
+        step_size: OfTime = 1.0,
+        n_steps: int = 100,
+        noise_scale: OfTime = 0.0,
+        base: Base = "mixture",
+        n_particles: int = 1000,
+        batch_size: int | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-3,
+        covariance_type: CovarianceType = "diag",
+        discrete_features: FeatureChoice = "auto",
+        optimizer: Optimizer = "sgd",
+        velocity: Any = None,
+        t_stop: float = 1.0,
+        random_state: Seed = None,
+        verbose: int = 0,
+    ) -> None:
         super().__init__(
             bandwidth,
             schedule=schedule,
@@ -567,27 +578,27 @@ class SVGDSampler(BaseFlowSampler):
 
     def __init__(
         self,
-        bandwidth="liu-wang",
+        bandwidth: Bandwidth = "liu-wang",
         *,
-        schedule="constant",
-        step_size=0.1,
-        n_steps=50,
-        noise_scale=0.0,
-        base="mixture",
-        n_particles=1000,
-        batch_size=None,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        tol=1e-3,
-        covariance_type="diag",
-        discrete_features="auto",
-        optimizer="adagrad",
-        velocity=None,
-        t_stop=1.0,
-        random_state=None,
-        verbose=0,
-    ):
+        schedule: Schedule = "constant",
+        step_size: OfTime = 0.1,
+        n_steps: int = 50,
+        noise_scale: OfTime = 0.0,
+        base: Base = "mixture",
+        n_particles: int = 1000,
+        batch_size: int | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-3,
+        covariance_type: CovarianceType = "diag",
+        discrete_features: FeatureChoice = "auto",
+        optimizer: Optimizer = "adagrad",
+        velocity: Any = None,
+        t_stop: float = 1.0,
+        random_state: Seed = None,
+        verbose: int = 0,
+    ) -> None:
         super().__init__(
             bandwidth,
             schedule=schedule,
@@ -758,19 +769,19 @@ class DiffusionSampler(BaseFlowSampler):
 
     def __init__(
         self,
-        bandwidth="silverman",
+        bandwidth: Bandwidth = "silverman",
         *,
-        schedule="geometric",
-        n_steps=100,
-        base="normal",
-        n_particles=1000,
-        covariance_type="diag",
-        discrete_features="auto",
-        denoiser=None,
-        t_stop=1.0,
-        random_state=None,
-        verbose=0,
-    ):
+        schedule: Schedule = "geometric",
+        n_steps: int = 100,
+        base: Base = "normal",
+        n_particles: int = 1000,
+        covariance_type: CovarianceType = "diag",
+        discrete_features: FeatureChoice = "auto",
+        denoiser: Any = None,
+        t_stop: float = 1.0,
+        random_state: Seed = None,
+        verbose: int = 0,
+    ) -> None:
         self.bandwidth = bandwidth
         self.schedule = schedule
         self.n_steps = n_steps
