@@ -28,7 +28,7 @@ def mean_direction(rows, others):
 
 
 class EnergyVelocity(BaseEstimator):
-    def fit(self, X, sample_weight=None):
+    def fit(self, X, y=None, sample_weight=None):
         return self
 
     def __call__(self, Z, X, Y, sigma, **unused):

@@ -20,7 +20,7 @@ from sklearn.utils.validation import (
 )
 
 from skflow._discrete import check_discrete_features
-from skflow._estimators import plant_seeds
+from skflow._estimators import check_part, plant_seeds
 from skflow._flow import ParticleFlow, times_of_steps
 from skflow._kernels import kernel_mean, nearest
 from skflow._sources import RowSource, check_base_rows, check_count, make_source
@@ -31,6 +31,8 @@ from skflow.schedules import BANDWIDTH_RULES, SCHEDULES, Constant, auto_schedule
 __all__ = ["BaseFlow", "Progress", "Target", "mean_square"]
 
 _DTYPES = [np.float64, np.float32]
+# Parameters that may be objects with parameters of their own; an estimator has some of them.
+_PARTS = ("velocity", "denoiser", "optimizer", "schedule", "step_size", "noise_scale")
 # Where rows are drawn they are to be new: as near to the target rows as others of their law are,
 # and no nearer. `benchmarks.defaults` is the study.
 _WIDER = 1.4
@@ -99,10 +101,8 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
 
     def _validate(self, X, X_base, sample_weight, reset=True):
         """Validated arguments of `fit`: X, weights (or None) of the rows that have one, X_base."""
-        for name in ("velocity", "denoiser"):
-            part = getattr(self, name, None)
-            if isinstance(part, type):
-                raise ValueError(f"{name} is the class {part.__name__}: pass an instance of it.")
+        for name in _PARTS:
+            check_part(getattr(self, name, None), name)
         X = validate_data(self, X, dtype=_DTYPES, ensure_min_samples=2, reset=reset)
         X, weights = self._check_weights(X, sample_weight)
         if X_base is not None:

@@ -6,21 +6,25 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 from scipy.special import expit
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_is_fitted,
+    has_fit_parameter,
+    validate_data,
+)
 
-from skflow._estimators import plant_seeds
+from skflow._estimators import check_call, plant_seeds
 from skflow._log_odds import check_differentiable, log_odds, log_odds_gradient
 
 __all__ = ["DensityRatio"]
-
-_LOSSES = ("alternative", "non-saturating")
 
 # Rows of each class, at least, that a classifier is trained on when noise can make more of them.
 _ENOUGH = 2000
@@ -84,6 +88,10 @@ class DensityRatio(BaseEstimator):
     ----------
     seed_ : int
         Seed drawn from `random_state`.
+    n_features_in_ : int
+        Number of columns.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Column names, if `X` had any that are strings.
 
     References
     ----------
@@ -103,6 +111,13 @@ class DensityRatio(BaseEstimator):
     True
     """
 
+    _parameter_constraints: dict = {
+        "classifier": "no_validation",  # `fit` says more of what it must be
+        "loss": [StrOptions({"alternative", "non-saturating"})],
+        "smooth": ["boolean"],
+        "random_state": ["random_state"],
+    }
+
     def __init__(
         self,
         classifier: Any = None,
@@ -115,25 +130,27 @@ class DensityRatio(BaseEstimator):
         self.smooth = smooth
         self.random_state = random_state
 
-    def fit(self, X: np.ndarray, sample_weight: np.ndarray | None = None) -> Self:
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X: np.ndarray, y: Any = None, *, sample_weight: np.ndarray | None = None) -> Self:
         """Check the parameters and draw a seed; nothing is trained before there are particles.
 
         Parameters
         ----------
         X : ndarray of shape (n_samples, n_features)
             Target rows.
+        y : Ignored
+            Present for API consistency.
         sample_weight : ndarray of shape (n_samples,), default=None
-            Their weights.
+            Their weights, which are looked over and not used.
 
         Returns
         -------
         self : DensityRatio
             The fitted velocity.
         """
-        if self.loss not in _LOSSES:
-            raise ValueError(f"loss should be one of {_LOSSES}; got {self.loss!r}.")
-        if not isinstance(self.smooth, bool | np.bool_):
-            raise ValueError(f"smooth should be True or False; got {self.smooth!r}.")
+        X = validate_data(self, X, dtype=[np.float64, np.float32])
+        if sample_weight is not None:  # those of each step come with its rows
+            _check_sample_weight(sample_weight, X, ensure_non_negative=True)
         if self.classifier is not None:
             check_differentiable(self.classifier)
         self.seed_ = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
@@ -223,6 +240,7 @@ class DensityRatio(BaseEstimator):
         ndarray of shape (n_queries, n_features)
             Where a particle at each row of Z wants to go.
         """
+        check_call(self, Z)
         if learned is None:
             learned = self.learn(X, Y, sigma, sample_weight)
         scale = np.hypot(X.std(axis=0, dtype=np.float64), sigma)

@@ -1,10 +1,14 @@
-"""Other people's estimators inside ours: what may be passed, their seeds, and learning on."""
+"""Estimators inside ours: what may be passed, how they are called, their seeds, learning on."""
 
 import numpy as np
+from sklearn import get_config
 from sklearn.base import clone, is_regressor
 from sklearn.utils import get_tags
+from sklearn.utils.validation import check_is_fitted
 
 __all__ = [
+    "check_call",
+    "check_part",
     "check_regressor",
     "fit_columns",
     "learn_on",
@@ -26,6 +30,27 @@ def plant_seeds(estimator, rng):
             draw = rng.integers if isinstance(rng, np.random.Generator) else rng.randint
             estimator.set_params(**{name: int(draw(np.iinfo(np.int32).max))})
     return estimator
+
+
+def check_part(part, name):
+    """Raise a ValueError if it is a class, or has a parameter that is out of its own bounds."""
+    if isinstance(part, type):
+        raise ValueError(f"{name} is the class {part.__name__}: pass an instance of it.")
+    skipped = get_config()["skip_parameter_validation"]
+    if hasattr(part, "_parameter_constraints") and not skipped:
+        part._validate_params()
+
+
+def check_call(velocity, Z):
+    """Raise unless a velocity is fitted, to rows as wide as those of Z; once in a step."""
+    width = getattr(velocity, "n_features_in_", None)
+    if width is None:
+        check_is_fitted(velocity)
+    if Z.shape[1] != width:
+        raise ValueError(
+            f"Z has {Z.shape[1]} features, but {type(velocity).__name__} is expecting {width} "
+            "features as input: call it with rows as wide as those it was fitted on."
+        )
 
 
 def check_regressor(regressor):

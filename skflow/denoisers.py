@@ -65,7 +65,7 @@ class KernelDenoiser(BaseEstimator):
         self.tolerance = tolerance
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(self, X: ArrayLike, y: Any = None, *, sample_weight: ArrayLike | None = None) -> Self:
         """Keep the rows.
 
         Parameters
@@ -218,6 +218,7 @@ class RegressorDenoiser(BaseEstimator):
         self,
         X: ArrayLike,
         y: Any = None,
+        *,
         sample_weight: ArrayLike | None = None,
         sigmas: float | ArrayLike | None = None,
     ) -> Self:
@@ -275,6 +276,7 @@ class RegressorDenoiser(BaseEstimator):
         self,
         X: ArrayLike,
         y: Any = None,
+        *,
         sample_weight: ArrayLike | None = None,
         sigmas: float | ArrayLike | None = None,
     ) -> Self:

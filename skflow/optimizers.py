@@ -4,8 +4,11 @@ A state is an array with a row for each particle, so that the flow can hand over
 mini-batch and a carried row can bring its own.
 """
 
+from numbers import Real
+
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import Interval
 
 __all__ = ["OPTIMIZERS", "SGD", "AdaGrad"]
 
@@ -23,6 +26,8 @@ class SGD(BaseEstimator):
     >>> direction
     array([[ 2., -1.]])
     """
+
+    _parameter_constraints: dict = {}
 
     def init(self, Y: np.ndarray) -> np.ndarray:
         """State before the first step: nothing to remember.
@@ -69,9 +74,9 @@ class AdaGrad(BaseEstimator):
     Parameters
     ----------
     decay : float, default=0.9
-        How much of the history is kept in a step.
+        How much of the history is kept in a step, in [0, 1].
     epsilon : float, default=1e-6
-        Added to the denominator.
+        Added to the denominator; positive.
 
     References
     ----------
@@ -88,6 +93,11 @@ class AdaGrad(BaseEstimator):
     >>> direction.round(3)
     array([[ 1., -1.]])
     """
+
+    _parameter_constraints: dict = {
+        "decay": [Interval(Real, 0, 1, closed="both")],
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
+    }
 
     def __init__(self, decay: float = 0.9, epsilon: float = 1e-6) -> None:
         self.decay = decay

@@ -1,8 +1,11 @@
 """Bandwidths: how wide the kernel is (rules) and how that changes along the flow (schedules)."""
 
+from numbers import Real
+
 import numpy as np
 from scipy.spatial.distance import cdist, pdist
 from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import Interval
 
 __all__ = [
     "BANDWIDTH_RULES",
@@ -32,6 +35,9 @@ class Constant(BaseEstimator):
     2.0
     """
 
+    # 0 is no bandwidth, but a level of noise.
+    _parameter_constraints: dict = {"sigma": [Interval(Real, 0, None, closed="left")]}
+
     def __init__(self, sigma: float = 1.0) -> None:
         self.sigma = sigma
 
@@ -53,6 +59,11 @@ class Constant(BaseEstimator):
 
 class _Annealed(BaseEstimator):
     """What schedules from one sigma down to another share."""
+
+    _parameter_constraints: dict = {
+        "sigma_max": [Interval(Real, 0, None, closed="neither")],
+        "sigma_min": [Interval(Real, 0, None, closed="neither")],
+    }
 
     def _check(self):
         if not 0 < self.sigma_min <= self.sigma_max < np.inf:

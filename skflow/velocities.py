@@ -1,6 +1,6 @@
 """The right-hand sides of the flows: where a particle wants to go.
 
-A velocity is an estimator. It is fitted once on the target, ``fit(X, sample_weight=None)``, and
+A velocity is an estimator. It is fitted once on the target, ``fit(X, sample_weight=weights)``, and
 then called as ``velocity(Z, X, Y, sigma)``, the line of Algorithm 1 that computes the direction: Z
 the noised particles, X the target rows and Y the particles of the step (mini-batches or all),
 sigma its bandwidth. The flow hands it more, by keyword; one that has no use for these takes them
@@ -19,18 +19,24 @@ the :class:`~skflow._space.FlowSpace` in which X and Y are given.
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone
-from sklearn.utils.validation import has_fit_parameter
+from sklearn.base import BaseEstimator, _fit_context, clone
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import has_fit_parameter, validate_data
 
+from skflow._estimators import check_call
 from skflow._kernels import Points, exchange, finalize, kernel_mean, partial
 
 if TYPE_CHECKING:
     from skflow._density_ratio import DensityRatio
 
 __all__ = ["MMD", "Denoising", "DensityRatio", "ScoreDifference", "Stein"]
+
+_DTYPES = [np.float64, np.float32]
+_TOLERANCE = [Interval(Real, 0, 1, closed="neither"), None]
 
 
 def __getattr__(name):
@@ -65,6 +71,15 @@ class ScoreDifference(BaseEstimator):
         Share of a kernel sum that may be neglected: with many rows, larger values are faster, most
         of all in up to three dimensions with the package finufft. None is the rounding.
 
+    Attributes
+    ----------
+    target_ : denoiser or None
+        The fitted denoiser of the target, if one was given.
+    n_features_in_ : int
+        Number of columns.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Column names, if `X` had any that are strings.
+
     References
     ----------
     Weber, "The Score-Difference Flow for Implicit Generative Modeling", TMLR 2023, equations 14,
@@ -80,6 +95,13 @@ class ScoreDifference(BaseEstimator):
     (True, True)
     """
 
+    _parameter_constraints: dict = {
+        # `fit` says more of what a denoiser is.
+        "target": "no_validation",
+        "source": "no_validation",
+        "tolerance": _TOLERANCE,
+    }
+
     def __init__(
         self, target: Any = None, source: Any = None, tolerance: float | None = None
     ) -> None:
@@ -87,9 +109,12 @@ class ScoreDifference(BaseEstimator):
         self.source = source
         self.tolerance = tolerance
 
+    @_fit_context(prefer_skip_nested_validation=False)
     def fit(
         self,
         X: np.ndarray,
+        y: Any = None,
+        *,
         sample_weight: np.ndarray | None = None,
         sigmas: Sequence[float] | None = None,
     ) -> Self:
@@ -99,6 +124,8 @@ class ScoreDifference(BaseEstimator):
         ----------
         X : ndarray of shape (n_samples, n_features)
             Target rows.
+        y : Ignored
+            Present for API consistency.
         sample_weight : ndarray of shape (n_samples,), default=None
             Their weights.
         sigmas : sequence of float, default=None
@@ -113,6 +140,7 @@ class ScoreDifference(BaseEstimator):
             _check_denoiser(self.source, "source")
         if self.target is not None:
             _check_denoiser(self.target, "target")
+        X = validate_data(self, X, dtype=_DTYPES)
         self._points = Points(X, weights=sample_weight)
         self.target_ = fit_denoiser(self.target, X, sample_weight, sigmas)
         return self
@@ -187,6 +215,7 @@ class ScoreDifference(BaseEstimator):
         ndarray of shape (n_queries, n_features)
             Where a particle at each row of Z wants to go.
         """
+        check_call(self, Z)
         if self.target_ is None:
             points = laid_out(self._points, X, sample_weight)
             from_target = kernel_mean(Z, points, sigma, tolerance=self.tolerance)[0]
@@ -219,6 +248,13 @@ class MMD(BaseEstimator):
         Share of a kernel sum that may be neglected: with many rows, larger values are faster, most
         of all in up to three dimensions with the package finufft. None is the rounding.
 
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of columns.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Column names, if `X` had any that are strings.
+
     Notes
     -----
     The noise of MMD flow is a level of its own (remark 2): pass a function of time as
@@ -242,6 +278,12 @@ class MMD(BaseEstimator):
            [ 0.3]])
     """
 
+    _parameter_constraints: dict = {
+        "normalize": ["boolean"],
+        "scaled": ["boolean"],
+        "tolerance": _TOLERANCE,
+    }
+
     def __init__(
         self, normalize: bool = False, scaled: bool = False, tolerance: float | None = None
     ) -> None:
@@ -249,13 +291,16 @@ class MMD(BaseEstimator):
         self.scaled = scaled
         self.tolerance = tolerance
 
-    def fit(self, X: np.ndarray, sample_weight: np.ndarray | None = None) -> Self:
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: np.ndarray, y: Any = None, *, sample_weight: np.ndarray | None = None) -> Self:
         """Lay the target rows out, for the steps in which all of them take part.
 
         Parameters
         ----------
         X : ndarray of shape (n_samples, n_features)
             Target rows.
+        y : Ignored
+            Present for API consistency.
         sample_weight : ndarray of shape (n_samples,), default=None
             Their weights.
 
@@ -264,6 +309,7 @@ class MMD(BaseEstimator):
         self : MMD
             The fitted velocity.
         """
+        X = validate_data(self, X, dtype=_DTYPES)
         self._points = Points(X, weights=sample_weight)
         return self
 
@@ -299,6 +345,7 @@ class MMD(BaseEstimator):
         ndarray of shape (n_queries, n_features)
             Where a particle at each row of Z wants to go.
         """
+        check_call(self, Z)
         points = laid_out(self._points, X, sample_weight)
         m_X, log_p_X = kernel_mean(Z, points, sigma, tolerance=self.tolerance)
         m_Y, log_p_Y = particle_mean(Z, Y, sigma, own, tolerance=self.tolerance)
@@ -331,6 +378,15 @@ class Stein(BaseEstimator):
         Share of a kernel sum that may be neglected: with many rows, larger values are faster, most
         of all in up to three dimensions with the package finufft. None is the rounding.
 
+    Attributes
+    ----------
+    space_ : FlowSpace or None
+        What translates rows into the units of the data for `score`.
+    n_features_in_ : int
+        Number of columns.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Column names, if `X` had any that are strings.
+
     Notes
     -----
     A row carried through a recorded flow takes its place among the particles that it sees. With
@@ -355,6 +411,12 @@ class Stein(BaseEstimator):
     True
     """
 
+    _parameter_constraints: dict = {
+        "score": [callable, None],
+        "difference": ["boolean"],
+        "tolerance": _TOLERANCE,
+    }
+
     def __init__(
         self,
         score: Callable[[np.ndarray], np.ndarray] | None = None,
@@ -365,8 +427,14 @@ class Stein(BaseEstimator):
         self.difference = difference
         self.tolerance = tolerance
 
+    @_fit_context(prefer_skip_nested_validation=True)
     def fit(
-        self, X: np.ndarray, sample_weight: np.ndarray | None = None, space: Any = None
+        self,
+        X: np.ndarray,
+        y: Any = None,
+        *,
+        sample_weight: np.ndarray | None = None,
+        space: Any = None,
     ) -> Self:
         """Note the space in which the rows are, and lay them out.
 
@@ -374,6 +442,8 @@ class Stein(BaseEstimator):
         ----------
         X : ndarray of shape (n_samples, n_features)
             Target rows.
+        y : Ignored
+            Present for API consistency.
         sample_weight : ndarray of shape (n_samples,), default=None
             Their weights.
         space : FlowSpace, default=None
@@ -386,6 +456,7 @@ class Stein(BaseEstimator):
             The fitted velocity.
         """
         self.space_ = space
+        X = validate_data(self, X, dtype=_DTYPES)
         self._points = Points(X, weights=sample_weight)
         return self
 
@@ -421,6 +492,7 @@ class Stein(BaseEstimator):
         ndarray of shape (n_queries, n_features)
             Where a particle at each row of Z wants to go.
         """
+        check_call(self, Z)
 
         def pull(rows):
             return self._target_score(rows, X, sigma, sample_weight) - rows / sigma**2
@@ -465,6 +537,15 @@ class Denoising(BaseEstimator):
         Estimate of E[x | z], fitted once on all target rows. None is the kernel estimate on the
         target rows of the step.
 
+    Attributes
+    ----------
+    target_ : denoiser or None
+        The fitted denoiser of the target, if one was given.
+    n_features_in_ : int
+        Number of columns.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Column names, if `X` had any that are strings.
+
     References
     ----------
     Weber, "The Score-Difference Flow for Implicit Generative Modeling", TMLR 2023, equations 19 to
@@ -480,12 +561,17 @@ class Denoising(BaseEstimator):
            [-5.5]])
     """
 
+    _parameter_constraints: dict = {"target": "no_validation"}
+
     def __init__(self, target: Any = None) -> None:
         self.target = target
 
+    @_fit_context(prefer_skip_nested_validation=False)
     def fit(
         self,
         X: np.ndarray,
+        y: Any = None,
+        *,
         sample_weight: np.ndarray | None = None,
         sigmas: Sequence[float] | None = None,
     ) -> Self:
@@ -495,6 +581,8 @@ class Denoising(BaseEstimator):
         ----------
         X : ndarray of shape (n_samples, n_features)
             Target rows.
+        y : Ignored
+            Present for API consistency.
         sample_weight : ndarray of shape (n_samples,), default=None
             Their weights.
         sigmas : sequence of float, default=None
@@ -507,6 +595,7 @@ class Denoising(BaseEstimator):
         """
         if self.target is not None:
             _check_denoiser(self.target, "target")
+        X = validate_data(self, X, dtype=_DTYPES)
         self._points = Points(X, weights=sample_weight)
         self.target_ = fit_denoiser(self.target, X, sample_weight, sigmas)
         return self
@@ -542,6 +631,7 @@ class Denoising(BaseEstimator):
         ndarray of shape (n_queries, n_features)
             Where a particle at each row of Z wants to go.
         """
+        check_call(self, Z)
         rows = Y if own is None else own.rows
         if len(rows) != len(Z):
             raise ValueError(

@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "_discrete": set(),
     "_estimators": set(),
     "denoisers": {"_estimators", "_kernels"},
-    "velocities": {"_density_ratio", "_kernels"},
+    "velocities": {"_density_ratio", "_estimators", "_kernels"},
     "metrics": {"_kernels", "_pipelines"},
     "datasets": set(),
     "_fixed_point": set(),

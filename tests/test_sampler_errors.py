@@ -8,12 +8,15 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from sklearn import config_context
 from sklearn.datasets import load_wine
 from sklearn.exceptions import NotFittedError
 
 from skflow import SDFlowSampler
 from skflow._flow import ParticleFlow
-from skflow.schedules import Cosine
+from skflow.optimizers import AdaGrad
+from skflow.schedules import Constant, Cosine
+from skflow.velocities import MMD, ScoreDifference
 
 WINE = load_wine().data
 FRAME = load_wine(as_frame=True).data
@@ -126,6 +129,14 @@ BAD_PARAMS = [
     ("step_size", lambda t: -0.1, r"step_size\(0\) must be a finite number of at least 0"),
     ("step_size", lambda t: 1.0 if t < 0.7 else np.inf, r"step_size\(0.777778\) must be a finite"),
     ("step_size", lambda t: "small", "maps the time in .* to eta"),
+    ("schedule", Cosine, "schedule is the class Cosine: pass an instance of it"),
+    ("schedule", Cosine("wide"), "'sigma_max' parameter of Cosine must be a float in the range"),
+    ("noise_scale", Constant(-1), "'sigma' parameter of Constant must be a float in the range"),
+    ("optimizer", AdaGrad, "optimizer is the class AdaGrad: pass an instance of it"),
+    *[("optimizer", AdaGrad(v), "'decay' parameter of AdaGrad must be") for v in (-3, 1.5, None)],
+    *[("optimizer", AdaGrad(epsilon=v), "'epsilon' parameter of AdaGrad") for v in (0, "small")],
+    ("velocity", MMD(scaled="no"), "'scaled' parameter of MMD must be an instance of 'bool'"),
+    ("velocity", ScoreDifference(tolerance=-1), "'tolerance' parameter of ScoreDifference"),
 ]
 
 BAD_FITS = {
@@ -374,3 +385,17 @@ def test_fresh_draws_are_inside_and_outliers_outside(bandwidth, schedule):
     outlier[1, 4] += 20 * WINE[:, 4].std()
     with pytest.warns(UserWarning, match="1 of 3 rows lie far outside"):
         flow.transform(outlier)
+
+
+def test_parts_are_checked_before_a_base_is_fitted():
+    class Base:
+        def sample(self, n_samples):
+            raise AssertionError("the base was asked for rows")
+
+    with pytest.raises(ValueError, match="'scaled' parameter of MMD"):
+        sampler(velocity=MMD(scaled="no"), base=Base()).fit(WINE)
+
+
+def test_parts_are_not_checked_where_scikit_learn_is_told_not_to():
+    with config_context(skip_parameter_validation=True):
+        sampler(velocity=MMD(scaled="no")).fit(WINE)

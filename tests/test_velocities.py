@@ -1,5 +1,7 @@
 """The right-hand sides against the paper, and the laws they keep."""
 
+import inspect
+
 import naive
 import numpy as np
 import pytest
@@ -8,12 +10,21 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import ortho_group
 from sklearn.base import BaseEstimator, clone
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import check_is_fitted
 
 from skflow import SDFlowSampler, _base_sampler
 from skflow._kernels import dense
 from skflow._stand_in import stand_in
-from skflow.denoisers import KernelDenoiser
-from skflow.velocities import MMD, Denoising, ScoreDifference, Stein, particle_mean
+from skflow.denoisers import KernelDenoiser, RegressorDenoiser
+from skflow.velocities import (
+    MMD,
+    Denoising,
+    DensityRatio,
+    ScoreDifference,
+    Stein,
+    particle_mean,
+)
 
 every_sigma = pytest.mark.parametrize("sigma", [0.3, 1.0, 5.0])
 
@@ -386,9 +397,59 @@ def test_a_tolerance_is_kept(velocity):
             assert np.abs(loose(rows, X, Y, sigma, own=of) - expected).max() / unit > near
 
 
-def test_a_tolerance_that_is_none():
-    X = draw()[1]
-    with pytest.raises(ValueError, match="tolerance must be None or between 0 and 1, got 2"):
-        SDFlowSampler(velocity=ScoreDifference(tolerance=2)).fit(X)
-    with pytest.raises(ValueError, match="'tolerance' parameter of KernelDenoiser"):
-        KernelDenoiser(tolerance=2).fit(X)
+# --- as estimators --------------------------------------------------------------------------------
+
+VELOCITIES = [ScoreDifference(), MMD(), Stein(), Denoising(), DensityRatio()]
+every_velocity = pytest.mark.parametrize("velocity", VELOCITIES, ids=str)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "name"),
+    [
+        *((of(tolerance=t), "tolerance") for of in (ScoreDifference, MMD, Stein) for t in (-1, 2)),
+        (KernelDenoiser(tolerance=2), "tolerance"),
+        (MMD(normalize="yes"), "normalize"),
+        (MMD(scaled="no"), "scaled"),
+        (Stein(score=1.0), "score"),
+        (Stein(difference=None), "difference"),
+        (DensityRatio(loss="saturating"), "loss"),
+        (DensityRatio(smooth=2.0), "smooth"),
+        (DensityRatio(random_state="seed"), "random_state"),
+    ],
+    ids=str,
+)
+def test_wrong_parameters_are_named(wrong, name):
+    with pytest.raises(ValueError, match=f"The '{name}' parameter of {type(wrong).__name__} must"):
+        wrong.fit(draw()[1])
+
+
+@every_velocity
+def test_a_velocity_says_when_it_is_not_fitted(velocity):
+    Z, X, _ = draw()
+    velocity = clone(velocity)
+    for check in (lambda: velocity(Z, X, Z, 1.0), lambda: check_is_fitted(velocity)):
+        with pytest.raises(NotFittedError, match=f"This {type(velocity).__name__} .* not fitted"):
+            check()
+    check_is_fitted(velocity.fit(X))
+    assert velocity.n_features_in_ == 3
+
+
+@every_velocity
+def test_a_velocity_says_when_rows_are_of_another_width(velocity):
+    Z, X, _ = draw()
+    velocity = clone(velocity).fit(X)
+    for few in (slice(2), [0, 1, 2, 0]):
+        other = Z[:, few]
+        words = f"Z has {other.shape[1]} features, but {type(velocity).__name__} is expecting 3"
+        with pytest.raises(ValueError, match=words):
+            velocity(other, X[:, few], other, 1.0)
+
+
+@pytest.mark.parametrize("part", [*VELOCITIES, KernelDenoiser(), RegressorDenoiser()], ids=str)
+def test_fit_takes_labels_second_and_the_rest_by_name(part):
+    _, X, _ = draw()
+    first, second, *rest = inspect.signature(part.fit).parameters.values()
+    assert (first.name, second.name, second.default) == ("X", "y", None)
+    assert {parameter.kind for parameter in rest} == {inspect.Parameter.KEYWORD_ONLY}
+    with pytest.raises(TypeError, match="positional argument"):
+        clone(part).fit(X, None, np.ones(len(X)))

@@ -19,8 +19,8 @@ class Recomputed(BaseEstimator):
     def __init__(self, velocity):
         self.velocity = velocity
 
-    def fit(self, X, sample_weight=None):
-        self.velocity_ = clone(self.velocity).fit(X, sample_weight)
+    def fit(self, X, y=None, sample_weight=None):
+        self.velocity_ = clone(self.velocity).fit(X, sample_weight=sample_weight)
         return self
 
     def __call__(self, Z, X, Y, sigma, **options):
@@ -47,8 +47,8 @@ class OnBatches(BaseEstimator):
         self.particles = particles
         self.anew = anew
 
-    def fit(self, X, sample_weight=None):
-        self.velocity_ = clone(self.velocity).fit(X, sample_weight)
+    def fit(self, X, y=None, sample_weight=None):
+        self.velocity_ = clone(self.velocity).fit(X, sample_weight=sample_weight)
         self._rng = check_random_state(0)
         return self
 
@@ -67,7 +67,7 @@ class Unequal(BaseEstimator):
     def __init__(self, factor):
         self.factor = factor
 
-    def fit(self, X, sample_weight=None):
+    def fit(self, X, y=None, sample_weight=None):
         return self
 
     def __call__(self, Z, X, Y, sigma, **options):

@@ -60,7 +60,7 @@ class ProjectedScoreDifference(BaseEstimator):
     def __init__(self, directions):
         self.directions = directions
 
-    def fit(self, X, sample_weight=None):
+    def fit(self, X, y=None, sample_weight=None):
         self.fitted_ = True
         return self
 
@@ -74,7 +74,7 @@ class ProjectedScoreDifference(BaseEstimator):
         z, x, y = (rows @ basis for rows in (Z, X, Y))
         if own is not None:
             own = own._replace(rows=own.rows @ basis)
-        inner = ScoreDifference().fit(x, sample_weight)
+        inner = ScoreDifference().fit(x, sample_weight=sample_weight)
         return inner(z, x, y, sigma, sample_weight, own) @ basis.T
 
 
