@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import logsumexp
+from sklearn import get_config
 from sklearn.base import (
     BaseEstimator,
     DensityMixin,
@@ -18,6 +19,7 @@ from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils._set_output import ADAPTERS_MANAGER, _get_output_config
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
@@ -142,7 +144,23 @@ class ClasswiseSampler(
         self.random_state = random_state
 
     def _sampler(self):
-        return SDFlowSampler() if self.sampler is None else self.sampler
+        if self.sampler is not None:
+            return self.sampler
+        sampler = SDFlowSampler()
+        return sampler.set_fit_request(sample_weight=True) if _routing_enabled() else sampler
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """What of the metadata goes to the sampler, for scikit-learn's metadata routing.
+
+        Returns
+        -------
+        routing : MetadataRouter
+            Its own requests, and those of `sampler` for ``fit``. `X_base` and `y_base` are its
+            own: it hands the base rows of each class to the sampler of that class.
+        """
+        mapping = MethodMapping().add(caller="fit", callee="fit")
+        router = MetadataRouter(owner=self).add_self_request(self)
+        return router.add(sampler=self._sampler(), method_mapping=mapping)
 
     # --- fit ------------------------------------------------------------------------------------
 
@@ -170,7 +188,9 @@ class ClasswiseSampler(
         y_base : array-like of shape (n_base,), default=None
             Labels of `X_base`: the same classes as in `y`.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the rows of X; an integer weight equals that many copies.
+            Non-negative weights of the rows of X; an integer weight equals that many copies. With
+            metadata routing, a sampler that does not request them sees the rows of a positive
+            weight as if all counted the same, and only ``class_prior_`` is of the weights.
 
         Returns
         -------
@@ -195,6 +215,7 @@ class ClasswiseSampler(
         X_checked, y = validate_data(self, X, y, dtype=_DTYPES, ensure_min_samples=2)
         check_classification_targets(y)
         weights, used = self._check_weights(sample_weight, X_checked)
+        weighted = self._hands_on(sample_weight)
         classes = np.unique(y[used])
         members = [np.flatnonzero(used & (y == label)) for label in classes]
         _check_variety(X_checked, classes.tolist(), members)
@@ -205,7 +226,7 @@ class ClasswiseSampler(
         for k, (label, mine) in enumerate(zip(classes.tolist(), members, strict=True)):
             if base is not None:
                 fits[k]["X_base"] = base[label]
-            if sample_weight is not None:
+            if weighted:
                 fits[k]["sample_weight"] = weights[mine]
         context = self._init_callback_context(max_subtasks=len(fits), sequential_subtasks=False)
         context.call_on_fit_task_begin(estimator=self, **data)
@@ -237,6 +258,13 @@ class ClasswiseSampler(
             )
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         return weights, weights > 0
+
+    def _hands_on(self, sample_weight):
+        """Whether samplers are given weights: with metadata routing, if they request them."""
+        if sample_weight is None or not _routing_enabled():
+            return sample_weight is not None
+        routed = process_routing(self, "fit", sample_weight=sample_weight)
+        return "sample_weight" in routed["sampler"]["fit"]
 
     def _check_base(self, X_base, y_base, X, classes):
         """Base rows of each class by its label, or None."""
@@ -458,6 +486,10 @@ class ClasswiseSampler(
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags
+
+
+def _routing_enabled():
+    return get_config()["enable_metadata_routing"]
 
 
 def _fit_class(caller, sampler, label, fit, context):

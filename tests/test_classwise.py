@@ -7,13 +7,14 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal, assert_equal
 from scipy.special import logsumexp
 from scipy.stats import chisquare
 from sklearn import config_context
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.callback import ProgressBar
 from sklearn.datasets import load_wine
+from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.neighbors import KernelDensity
@@ -173,6 +174,96 @@ def test_base_rows_go_through_a_pipeline():
     rows, labels = skflow.sample(pipeline, 20, random_state=0, y="barolo", return_y=True)
     assert set(labels) == {"barolo"}
     assert energy(rows, X[NAMES == "barolo"]) < energy(rows, X[NAMES == "barbera"])
+
+
+# --- metadata routing ----------------------------------------------------------------------------
+
+
+class Recorder(BaseEstimator):
+    """A sampler that keeps the metadata of its fit."""
+
+    def fit(self, X, y=None, sample_weight=None, X_base=None):
+        self.sample_weight_, self.X_base_ = sample_weight, X_base
+        return self
+
+    def sample(self, n_samples):
+        raise NotImplementedError("it is only fitted")
+
+
+WEIGHTS = 1.0 + np.arange(len(X))
+
+
+@pytest.fixture
+def routing():
+    with config_context(enable_metadata_routing=True):
+        yield
+
+
+def weights_seen(fitted):
+    return [sampler.sample_weight_ for sampler in fitted.samplers_]
+
+
+def test_weights_go_to_the_samplers_that_request_them(routing):
+    for requested, expected in (
+        (True, [WEIGHTS[NAMES == label] for label in np.unique(NAMES)]),
+        (False, [None] * 3),
+    ):
+        sampler = ClasswiseSampler(Recorder().set_fit_request(sample_weight=requested))
+        fitted = sampler.fit(X, NAMES, sample_weight=WEIGHTS)
+        assert_equal(weights_seen(fitted), expected)
+        mass = [WEIGHTS[NAMES == label].sum() for label in fitted.classes_]
+        assert_allclose(fitted.class_prior_, mass / WEIGHTS.sum())
+
+
+def test_without_routing_the_samplers_get_all_weights():
+    with config_context(enable_metadata_routing=True):
+        refusing = Recorder().set_fit_request(sample_weight=False)
+    for sampler in (Recorder(), refusing):
+        fitted = ClasswiseSampler(sampler).fit(X, NAMES, sample_weight=WEIGHTS)
+        assert_array_equal(weights_seen(fitted)[0], WEIGHTS[NAMES == fitted.classes_[0]])
+
+
+def test_weights_that_nobody_spoke_of_are_an_error(routing):
+    with pytest.raises(UnsetMetadataPassedError, match=r"Recorder\.fit") as raised:
+        ClasswiseSampler(Recorder()).fit(X, NAMES, sample_weight=WEIGHTS)
+    assert list(raised.value.unrequested_params) == ["sample_weight"]
+    ClasswiseSampler(Recorder()).fit(X, NAMES)
+
+
+def test_the_default_sampler_requests_weights(routing):
+    counts = np.random.default_rng(0).integers(0, 3, size=len(X))
+    default = ClasswiseSampler(random_state=0).fit(X, NAMES, sample_weight=counts)
+    with config_context(enable_metadata_routing=False):
+        expected = ClasswiseSampler(random_state=0).fit(X, NAMES, sample_weight=counts)
+    assert_array_equal(default.sample(5, 0), expected.sample(5, 0))
+
+
+def test_base_rows_are_not_routed_but_dealt_out_by_class(routing):
+    for requested in (None, False, True):
+        sampler = ClasswiseSampler(Recorder().set_fit_request(X_base=requested))
+        fitted = sampler.fit(X, NAMES, X_base=SHIFTED, y_base=NAMES)
+        for label, of_class in zip(fitted.classes_, fitted.samplers_, strict=True):
+            assert_array_equal(of_class.X_base_, SHIFTED[NAMES == label])
+
+
+def test_routing_through_a_pipeline(routing):
+    sampler = ClasswiseSampler(Recorder().set_fit_request(sample_weight=True))
+    weighted = sampler.set_fit_request(sample_weight=True)
+    pipeline = Pipeline(
+        [("scale", StandardScaler().set_fit_request(sample_weight=False)), ("flow", weighted)],
+        transform_input=["X_base"],
+    ).fit(X, NAMES, X_base=SHIFTED, y_base=NAMES, sample_weight=WEIGHTS)
+    first = NAMES == np.unique(NAMES)[0]
+    assert_array_equal(weights_seen(pipeline["flow"])[0], WEIGHTS[first])
+    base = pipeline["scale"].transform(SHIFTED)[first]
+    assert_array_equal(pipeline["flow"].samplers_[0].X_base_, base)
+    # One of the two is not enough: the meta-estimator is asked, and then its sampler.
+    for silent in (
+        ClasswiseSampler(weighted.sampler),
+        clone(weighted).set_params(sampler=Recorder()),
+    ):
+        with pytest.raises(UnsetMetadataPassedError, match="sample_weight"):
+            make_pipeline(silent).fit(X, NAMES, sample_weight=WEIGHTS)
 
 
 # --- densities -----------------------------------------------------------------------------------
