@@ -8,12 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, DensityMixin, TransformerMixin, clone
 from sklearn.callback import CallbackSupportMixin
-from sklearn.utils import _safe_indexing, check_random_state
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils._set_output import _wrap_data_with_container
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import (
-    _check_feature_names,
-    _check_sample_weight,
     check_is_fitted,
     has_fit_parameter,
     validate_data,
@@ -23,7 +19,14 @@ from skflow._discrete import check_discrete_features
 from skflow._estimators import check_part, plant_seeds
 from skflow._flow import ParticleFlow, times_of_steps
 from skflow._kernels import kernel_mean, nearest
-from skflow._sources import RowSource, check_base_rows, check_count, make_source
+from skflow._sklearn import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    _check_sample_weight,
+    _wrap_data_with_container,
+)
+from skflow._sources import RowSource, check_base_rows, check_columns, check_count, make_source
 from skflow._space import FlowSpace
 from skflow._typing import Rows
 from skflow.schedules import BANDWIDTH_RULES, SCHEDULES, Constant, auto_schedule
@@ -107,7 +110,7 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
         X, weights = self._check_weights(X, sample_weight)
         if X_base is not None:
             X_base = self._own_columns(X_base)
-            _check_feature_names(self, X_base, reset=False)
+            check_columns(self, X_base)
             X_base = check_base_rows(X_base, X.shape[1], X.dtype, name="X_base")
         self._discrete_mask(X)
         self._check_schedules()
@@ -118,7 +121,7 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
         own = getattr(self, "feature_names_in_", ())
         names = list(getattr(base, "columns", ()))
         if len(names) > len(own) > 0 and set(own) <= set(names):
-            return _safe_indexing(base, list(own), axis=1)
+            return base[list(own)]
         return base
 
     def _discrete_mask(self, X):
@@ -159,7 +162,7 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
         base = self.base
         if hasattr(base, "columns"):
             base = self._own_columns(base)
-            _check_feature_names(self, base, reset=False)
+            check_columns(self, base)
         return make_source(base, target.space, target.X, target.rows, target.weights, rng)
 
     def _make_flow(self, target, bandwidth, optimizer, rng):

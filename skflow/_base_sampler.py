@@ -8,9 +8,8 @@ from typing import Any, Self
 import numpy as np
 import sklearn
 from numpy.typing import ArrayLike
-from sklearn.base import OneToOneFeatureMixin, _fit_context, clone
+from sklearn.base import OneToOneFeatureMixin, clone
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 
 from skflow._base import BaseFlow, Progress
@@ -18,6 +17,7 @@ from skflow._discrete import DiscreteFeatures
 from skflow._guard import warn_of_copies, warn_of_pace
 from skflow._kernels import nearest
 from skflow._recording import RecordedFlow, stretch
+from skflow._sklearn import HasMethods, Interval, StrOptions, _fit_context
 from skflow._sources import RowSource, reach_of
 from skflow._stopping import CONSTRAINTS, EarlyStopping, hold_out, results_of
 from skflow._typing import (

@@ -12,20 +12,15 @@ from sklearn.base import (
     DensityMixin,
     MetaEstimatorMixin,
     OneToOneFeatureMixin,
-    _fit_context,
     clone,
 )
 from sklearn.callback import CallbackSupportMixin
-from sklearn.utils import _safe_indexing, check_random_state
-from sklearn.utils._param_validation import HasMethods
-from sklearn.utils._set_output import ADAPTERS_MANAGER, _get_output_config
+from sklearn.utils import check_random_state
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import (
-    _check_feature_names,
-    _check_sample_weight,
     check_consistent_length,
     check_is_fitted,
     column_or_1d,
@@ -35,7 +30,15 @@ from sklearn.utils.validation import (
 
 from skflow._estimators import plant_seeds
 from skflow._samplers import SDFlowSampler
-from skflow._sources import check_base_rows, check_count, draw_rows
+from skflow._sklearn import (
+    ADAPTERS_MANAGER,
+    HasMethods,
+    _check_sample_weight,
+    _fit_context,
+    _get_output_config,
+    _safe_indexing,
+)
+from skflow._sources import check_base_rows, check_columns, check_count, draw_rows
 from skflow._typing import Rows, Seed
 
 __all__ = ["ClasswiseSampler"]
@@ -281,7 +284,7 @@ class ClasswiseSampler(
             raise ValueError(
                 f"X_base was given, but {type(self._sampler()).__name__}.fit takes none."
             )
-        _check_feature_names(self, X_base, reset=False)
+        check_columns(self, X_base)
         rows = check_base_rows(X_base, X.shape[1], X.dtype, name="X_base")
         labels = column_or_1d(y_base)
         check_consistent_length(rows, labels)

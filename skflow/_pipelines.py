@@ -6,8 +6,9 @@ import numpy as np
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
-from sklearn.utils._set_output import ADAPTERS_MANAGER, _get_output_config
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
+
+from skflow._sklearn import ADAPTERS_MANAGER, _check_feature_names_in, _get_output_config
 
 __all__ = ["check_way_back", "sample", "steps_of", "undo"]
 

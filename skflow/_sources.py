@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_array
-from sklearn.utils.validation import has_fit_parameter
+from sklearn.utils.validation import has_fit_parameter, validate_data
 from threadpoolctl import threadpool_limits
 
 from skflow._kernels import nearest
@@ -23,6 +23,7 @@ __all__ = [
     "NormalSource",
     "RowSource",
     "check_base_rows",
+    "check_columns",
     "check_count",
     "draw_rows",
     "make_source",
@@ -264,6 +265,14 @@ def check_base_rows(rows, n_features, dtype, name="base"):
             "columns of X are found by name in a base that has more."
         )
     return rows
+
+
+def check_columns(estimator, base):
+    """Raise a ValueError if a base in a data frame has other columns than X had, or another order.
+
+    Its width is left to :func:`check_base_rows`, which tells of a base rather than of X.
+    """
+    validate_data(estimator, base, reset=False, skip_check_array=True, ensure_2d=False)
 
 
 def check_count(n_samples):

@@ -4,9 +4,9 @@ import warnings
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.utils._param_validation import Interval
 
 from skflow._kernels import Search, kernel_mean
+from skflow._sklearn import Interval
 
 __all__ = ["CONSTRAINTS", "EarlyStopping", "hold_out", "results_of"]
 

@@ -7,15 +7,15 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, _fit_context, clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import HasMethods, Interval
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
 from skflow._estimators import check_regressor, fit_columns, learn_on, plant_seeds, shaped
 from skflow._kernels import Points, kernel_mean
+from skflow._sklearn import HasMethods, Interval, _check_sample_weight, _fit_context
 
 __all__ = ["KernelDenoiser", "RegressorDenoiser"]
 

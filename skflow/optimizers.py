@@ -8,7 +8,8 @@ from numbers import Real
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import Interval
+
+from skflow._sklearn import Interval
 
 __all__ = ["OPTIMIZERS", "SGD", "AdaGrad"]
 

@@ -5,7 +5,8 @@ from numbers import Real
 import numpy as np
 from scipy.spatial.distance import cdist, pdist
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import Interval
+
+from skflow._sklearn import Interval
 
 __all__ = [
     "BANDWIDTH_RULES",

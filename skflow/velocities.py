@@ -23,12 +23,12 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, _fit_context, clone
-from sklearn.utils._param_validation import Interval
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import has_fit_parameter, validate_data
 
 from skflow._estimators import check_call
 from skflow._kernels import Points, exchange, finalize, kernel_mean, partial
+from skflow._sklearn import Interval, _fit_context
 
 if TYPE_CHECKING:
     from skflow._density_ratio import DensityRatio

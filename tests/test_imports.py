@@ -14,15 +14,16 @@ PACKAGE = ROOT / "skflow"
 MAY_IMPORT = {
     "_version": set(),
     "_typing": set(),
+    "_sklearn": set(),
     "_kernels": set(),
-    "schedules": set(),
-    "optimizers": set(),
+    "schedules": {"_sklearn"},
+    "optimizers": {"_sklearn"},
     "_discrete": set(),
     "_estimators": set(),
-    "denoisers": {"_estimators", "_kernels"},
-    "velocities": {"_density_ratio", "_estimators", "_kernels"},
-    "metrics": {"_kernels", "_pipelines"},
-    "datasets": set(),
+    "denoisers": {"_estimators", "_kernels", "_sklearn"},
+    "velocities": {"_density_ratio", "_estimators", "_kernels", "_sklearn"},
+    "metrics": {"_kernels", "_pipelines", "_sklearn"},
+    "datasets": {"_sklearn"},
     "_fixed_point": set(),
     "_flow": set(),
     "_guard": {"_flow", "_kernels"},
@@ -30,13 +31,14 @@ MAY_IMPORT = {
     "_stand_in": {"_kernels"},
     "_space": set(),
     "_log_odds": set(),
-    "_density_ratio": {"_estimators", "_log_odds"},
+    "_density_ratio": {"_estimators", "_log_odds", "_sklearn"},
     "_sources": {"_kernels", "_space"},
     "_base": {
         "_discrete",
         "_estimators",
         "_flow",
         "_kernels",
+        "_sklearn",
         "_sources",
         "_space",
         "_typing",
@@ -48,17 +50,19 @@ MAY_IMPORT = {
         "_guard",
         "_kernels",
         "_recording",
+        "_sklearn",
         "_sources",
         "_stopping",
         "_typing",
         "optimizers",
     },
-    "_stopping": {"_kernels"},
+    "_stopping": {"_kernels", "_sklearn"},
     "_training": {"_estimators", "_sources"},
     "_generator": {
         "_base",
         "_discrete",
         "_estimators",
+        "_sklearn",
         "_sources",
         "_training",
         "_typing",
@@ -71,6 +75,7 @@ MAY_IMPORT = {
         "_diffusion",
         "_estimators",
         "_flow",
+        "_sklearn",
         "_sources",
         "_space",
         "_typing",
@@ -78,8 +83,8 @@ MAY_IMPORT = {
         "schedules",
         "velocities",
     },
-    "_classwise": {"_estimators", "_samplers", "_sources", "_typing"},
-    "_pipelines": set(),
+    "_classwise": {"_estimators", "_samplers", "_sklearn", "_sources", "_typing"},
+    "_pipelines": {"_sklearn"},
     "inspection": {"metrics"},
 }
 
@@ -178,6 +183,30 @@ def test_imports_go_downwards(path):
 def test_numba_is_imported_in_kernels_only(path):
     if module_of(path) != "_kernels":
         assert not {"numba", "llvmlite"} & top_levels(path)
+
+
+def private_names_of_scikit_learn(path):
+    names = (name.split(".") for name in imported_names(path))
+    return [
+        ".".join(name)
+        for name in names
+        if name[0] == "sklearn" and any(part.startswith("_") for part in name)
+    ]
+
+
+@pytest.mark.parametrize("path", FILES, ids=FILE_IDS)
+def test_private_names_of_scikit_learn_are_met_in_one_room(path):
+    if module_of(path) != "_sklearn":
+        assert private_names_of_scikit_learn(path) == []
+
+
+def test_the_room_of_private_names_has_those_that_are_used():
+    room = PACKAGE / "_sklearn.py"
+    taken = {name.rpartition(".")[2] for name in private_names_of_scikit_learn(room)}
+    used = {name for path in FILES if path != room for name in imported_names(path)}
+    assert {f"skflow._sklearn.{name}" for name in taken} == {
+        name for name in used if name.startswith("skflow._sklearn.")
+    }
 
 
 @pytest.mark.parametrize("path", FILES, ids=FILE_IDS)

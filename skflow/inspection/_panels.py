@@ -3,9 +3,9 @@
 from copy import copy
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_random_state
-from sklearn.utils._optional_dependencies import check_matplotlib_support
-from sklearn.utils.validation import _get_feature_names, check_is_fitted
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 __all__ = [
     "HELDOUT",
@@ -62,10 +62,17 @@ def names_of(n_features, *sources, given=None):
     for source in sources:
         names = getattr(source, "feature_names_in_", None)
         if names is None:
-            names = _get_feature_names(source)
+            names = _column_names(source)
         if names is not None:
             return [str(name) for name in names]
     return [f"x{i}" for i in range(n_features)]
+
+
+def _column_names(rows):
+    """Names of the columns of a data frame as an estimator takes them, or None."""
+    reader = BaseEstimator()
+    validate_data(reader, rows, skip_check_array=True, ensure_2d=False)
+    return getattr(reader, "feature_names_in_", None)
 
 
 def deviations(rows):
@@ -105,9 +112,18 @@ def drawn_at(sampler, times, n_samples, random_state):
 # --- axes ---------------------------------------------------------------------------------------
 
 
+def _check_matplotlib(caller):
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            f"{caller}.plot requires matplotlib. You can install it with `pip install matplotlib`."
+        ) from error
+
+
 def subplots(caller, ax, size=None):
     """Figure and axes, new ones if none are given."""
-    check_matplotlib_support(f"{caller}.plot")
+    _check_matplotlib(caller)
     import matplotlib.pyplot as plt
 
     if ax is None:
@@ -133,7 +149,7 @@ def panels(caller, ax, n_rows, n_columns, size, n_panels=None, projection=None):
     projection : {None, "3d"}, default=None
         For new axes.
     """
-    check_matplotlib_support(f"{caller}.plot")
+    _check_matplotlib(caller)
     import matplotlib.pyplot as plt
     from matplotlib.axes import Axes
     from matplotlib.gridspec import GridSpec, GridSpecFromSubplotSpec

@@ -7,8 +7,8 @@ from numbers import Integral, Real
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_array, check_random_state
-from sklearn.utils._param_validation import Interval, validate_params
 
+from skflow._sklearn import Interval, validate_params
 from skflow.metrics._samples import check_samples, row_blocks
 
 __all__ = ["characteristic_function_distance", "characteristic_function_threshold"]

@@ -8,8 +8,8 @@ from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import StratifiedKFold, check_cv, cross_val_score
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import HasMethods, validate_params
 
+from skflow._sklearn import HasMethods, validate_params
 from skflow.metrics._samples import check_samples
 
 __all__ = ["classifier_two_sample_auc"]

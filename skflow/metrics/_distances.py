@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.metrics import pairwise_distances_chunked
 from sklearn.utils import check_array, check_random_state
-from sklearn.utils._param_validation import Interval, validate_params
 
+from skflow._sklearn import Interval, validate_params
 from skflow.metrics._samples import block_mib, check_samples, row_blocks
 
 __all__ = ["energy_distance", "mean_distance", "sliced_wasserstein_distance"]

@@ -9,8 +9,8 @@ from scipy.spatial.distance import pdist
 from sklearn import get_config
 from sklearn.metrics import euclidean_distances
 from sklearn.utils import check_random_state, gen_batches
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
+from skflow._sklearn import Interval, StrOptions, validate_params
 from skflow.metrics._samples import check_samples, row_blocks
 
 __all__ = ["maximum_mean_discrepancy", "maximum_mean_discrepancy_test"]

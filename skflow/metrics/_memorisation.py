@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.neighbors import NearestNeighbors
-from sklearn.utils._param_validation import validate_params
 
+from skflow._sklearn import validate_params
 from skflow.metrics._samples import check_samples, warn_of_unequal_sizes
 
 __all__ = [

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, validate_params
 
 from skflow._pipelines import check_way_back, steps_of, undo
+from skflow._sklearn import Interval, validate_params
 from skflow.metrics._characteristic_function import characteristic_function_distance
 from skflow.metrics._classifier import classifier_two_sample_auc
 from skflow.metrics._combined import fidelity_without_copying
