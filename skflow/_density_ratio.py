@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validat
 from skflow._estimators import check_call, plant_seeds
 from skflow._log_odds import check_differentiable, log_odds, log_odds_gradient
 from skflow._sklearn import StrOptions, _check_sample_weight, _fit_context
+from skflow._typing import Seed
 
 __all__ = ["DensityRatio"]
 
@@ -118,7 +119,7 @@ class DensityRatio(BaseEstimator):
         classifier: Any = None,
         loss: str = "alternative",
         smooth: bool = True,
-        random_state: int | np.random.RandomState | None = None,
+        random_state: Seed = None,
     ) -> None:
         self.classifier = classifier
         self.loss = loss

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from skflow._sklearn import Interval, validate_params
+from skflow._typing import Seed
 
 __all__ = ["make_gaussian_grid", "make_low_rank_gaussian", "make_question_mark"]
 
@@ -34,7 +35,7 @@ def make_gaussian_grid(
     n_side: int = 5,
     spacing: float = 1.0,
     std: float = 0.05,
-    random_state: int | np.random.RandomState | None = None,
+    random_state: Seed = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw from spherical Gaussians on a square grid in the plane.
 
@@ -138,7 +139,7 @@ def make_question_mark(
     *,
     n_components: int = 30,
     std: float = 0.1,
-    random_state: int | np.random.RandomState | None = None,
+    random_state: Seed = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw from Gaussians that form a question mark in space, the paper's mystery distribution.
 
@@ -208,8 +209,8 @@ def make_low_rank_gaussian(
     *,
     n_features: int = 50,
     rank: int = 25,
-    law_random_state: int | np.random.RandomState | None = 0,
-    random_state: int | np.random.RandomState | None = None,
+    law_random_state: Seed = 0,
+    random_state: Seed = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Draw from a Gaussian that lives in a subspace.
 

@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 from skflow._estimators import check_regressor, fit_columns, learn_on, plant_seeds, shaped
 from skflow._kernels import Points, kernel_mean
 from skflow._sklearn import HasMethods, Interval, _check_sample_weight, _fit_context
+from skflow._typing import Seed
 
 __all__ = ["KernelDenoiser", "RegressorDenoiser"]
 
@@ -205,7 +206,7 @@ class RegressorDenoiser(BaseEstimator):
         n_draws: int = 20,
         sigma_range: tuple[float, float] | None = None,
         n_passes: int = 10,
-        random_state: int | np.random.RandomState | None = None,
+        random_state: Seed = None,
     ) -> None:
         self.regressor = regressor
         self.n_draws = n_draws
