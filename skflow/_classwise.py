@@ -1,5 +1,6 @@
 """ClasswiseSampler: one sampler for each class, so that rows are drawn with their labels."""
 
+import warnings
 from numbers import Integral
 from typing import Any, Literal, Self
 
@@ -222,10 +223,11 @@ class ClasswiseSampler(
         samplers = [plant_seeds(clone(self._sampler()), rng) for _ in fits]
         # All before the first fit: a context must not grow while it is copied to a worker.
         contexts = [context.subcontext(task_name="class", task_id=k) for k in range(len(fits))]
-        return Parallel(n_jobs=self.n_jobs, prefer="threads")(
-            delayed(_fit_class)(self, *each)
-            for each in zip(samplers, labels, fits, contexts, strict=True)
-        )
+        with warnings.catch_warnings():  # scikit-learn's threads restore them in any order
+            return Parallel(n_jobs=self.n_jobs, prefer="threads")(
+                delayed(_fit_class)(self, *each)
+                for each in zip(samplers, labels, fits, contexts, strict=True)
+            )
 
     def _check_weights(self, sample_weight, X):
         """Weights, ones if there are none, and which of them are positive."""
