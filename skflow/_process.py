@@ -28,30 +28,8 @@ def _threads():
     return controller
 
 
-class _OneBlasThread:
-    """Limit set and lifted by threads of their own.
-
-    threadpoolctl lets one thread at a time have its way, and forgets one that has ended: so what
-    one thread has limited another can restore.
-    """
-
-    def __init__(self):
-        _run_in_a_thread(self._set)
-
-    def _set(self):
-        self._limiter = _threads().limit(limits=1, user_api="blas")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        _run_in_a_thread(self._limiter.restore_original_limits)
-
-
-def _run_in_a_thread(function):
-    thread = threading.Thread(target=function)
-    thread.start()
-    thread.join()
+def _one_blas_thread():
+    return _threads().limit(limits=1, user_api="blas")
 
 
 def one_openmp_thread():
@@ -68,10 +46,16 @@ def _unconverged_is_fine():
 
 
 class _Shared:
-    """A context that is entered by the first of all threads in it, and left by the last."""
+    """A context of the process: the first of all threads in it enters it, and the last leaves it.
+
+    threadpoolctl hears one thread at a time, until it has lifted its limits or has ended. So the
+    one that entered leaves the context when it goes; for those who stay, a thread that ends at once
+    enters it again, which another can undo.
+    """
 
     def __init__(self, make):
-        self._make, self._context, self._n_inside = make, None, 0
+        self._make, self._context = make, None
+        self._n_inside, self._owner, self._n_of_owner = 0, None, 0
         self._lock = threading.Lock()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._forget_others)
@@ -79,25 +63,46 @@ class _Shared:
     def __enter__(self):
         with self._lock:
             if self._n_inside == 0:
-                self._context = self._make()
-                self._context.__enter__()
+                self._enter()
+                self._owner, self._n_of_owner = threading.get_ident(), 0
             self._n_inside += 1
+            self._n_of_owner += self._owner == threading.get_ident()
 
     def __exit__(self, *error):
         with self._lock:
-            self._n_inside = max(self._n_inside - 1, 0)  # after a fork in here it is 0 already
-            if self._n_inside == 0 and self._context is not None:
-                self._context.__exit__(None, None, None)
-                self._context = None
+            if self._n_inside == 0:  # the fork of a process was inside
+                return
+            self._n_inside -= 1
+            if self._owner == threading.get_ident():
+                self._n_of_owner -= 1
+                if self._n_of_owner == 0:
+                    self._leave()
+                    self._owner = None
+                    if self._n_inside:
+                        _run_in_a_thread(self._enter)
+            elif self._n_inside == 0:
+                _run_in_a_thread(self._leave)
+
+    def _enter(self):
+        self._context = self._make()
+
+    def _leave(self):
+        self._context.__exit__(None, None, None)
+        self._context = None
 
     def _forget_others(self):
         """The threads that are inside are not in a forked child."""
         self._lock = threading.Lock()
         if self._n_inside:
             self._n_inside = 0
-            self._context.__exit__(None, None, None)
-            self._context = None
+            self._leave()
 
 
-one_blas_thread = _Shared(_OneBlasThread)
+def _run_in_a_thread(function):
+    thread = threading.Thread(target=function)
+    thread.start()
+    thread.join()
+
+
+one_blas_thread = _Shared(_one_blas_thread)
 unconverged_is_fine = _Shared(_unconverged_is_fine)

@@ -274,8 +274,9 @@ def check_count(n_samples):
 def reach_of(start):
     """Distance from the base rows beyond which a row is far outside them.
 
-    Twice the largest distance of a base row to its nearest neighbour among the others.
+    Twice the largest distance of a base row to its nearest neighbour among those that differ.
     """
+    start = np.unique(start, axis=0)
     if len(start) == 1:
         return np.inf
     return 2 * nearest(start, start, 2)[1][:, 1].max()

@@ -80,7 +80,7 @@ MAY_IMPORT = {
         "schedules",
         "velocities",
     },
-    "_classwise": {"_estimators", "_samplers", "_sources", "_typing"},
+    "_classwise": {"_estimators", "_process", "_samplers", "_sources", "_typing"},
     "_pipelines": set(),
     "inspection": {"metrics"},
 }
