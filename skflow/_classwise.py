@@ -1,9 +1,12 @@
 """ClasswiseSampler: one sampler for each class, so that rows are drawn with their labels."""
 
+import warnings
+from contextlib import nullcontext
 from numbers import Integral
 from typing import Any, Literal, Self
 
 import numpy as np
+from joblib import effective_n_jobs
 from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 from sklearn import get_config
@@ -29,6 +32,7 @@ from sklearn.utils.validation import (
 )
 
 from skflow._estimators import plant_seeds
+from skflow._process import one_blas_thread
 from skflow._samplers import SDFlowSampler
 from skflow._sklearn import (
     ADAPTERS_MANAGER,
@@ -246,10 +250,15 @@ class ClasswiseSampler(
         samplers = [plant_seeds(clone(self._sampler()), rng) for _ in fits]
         # All before the first fit: a context must not grow while it is copied to a worker.
         contexts = [context.subcontext(task_name="class", task_id=k) for k in range(len(fits))]
-        return Parallel(n_jobs=self.n_jobs, prefer="threads")(
-            delayed(_fit_class)(self, *each)
-            for each in zip(samplers, labels, fits, contexts, strict=True)
-        )
+        side_by_side = effective_n_jobs(self.n_jobs) > 1
+        with (
+            one_blas_thread if side_by_side else nullcontext(),
+            warnings.catch_warnings(),  # scikit-learn's threads restore filters in any order
+        ):
+            return Parallel(n_jobs=self.n_jobs, prefer="threads")(
+                delayed(_fit_class)(self, *each)
+                for each in zip(samplers, labels, fits, contexts, strict=True)
+            )
 
     def _check_weights(self, sample_weight, X):
         """Weights, ones if there are none, and which of them are positive."""

@@ -1,13 +1,11 @@
 """The score difference by classification: a discriminator, as in a GAN."""
 
-import warnings
 from copy import deepcopy
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -17,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validat
 
 from skflow._estimators import check_call, plant_seeds
 from skflow._log_odds import check_differentiable, log_odds, log_odds_gradient
+from skflow._process import unconverged_is_fine
 from skflow._sklearn import StrOptions, _check_sample_weight, _fit_context
 from skflow._typing import Seed
 
@@ -195,9 +194,7 @@ class DensityRatio(BaseEstimator):
             seed = [learned.seed, learned.times]
             X, sample_weight = _smoothed(X, sample_weight, sigma, seed)
             Y, _ = _smoothed(Y, None, sigma, seed)
-        with warnings.catch_warnings():
-            # There is a next step to get closer.
-            warnings.simplefilter("ignore", ConvergenceWarning)
+        with unconverged_is_fine:  # there is a next step to get closer
             rows, y, weights = _halves(X, Y, sample_weight)
             _train(classifier, rows, y, weights, go_on)
         return Learned(classifier, learned.seed, learned.times + 1)

@@ -1,6 +1,6 @@
 """SDFlowGenerator: Algorithm 2, a regressor that learns to make in one step where a flow leads."""
 
-import warnings
+from contextlib import nullcontext
 from copy import deepcopy
 from numbers import Integral
 from typing import Any, Literal, Self
@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import OneToOneFeatureMixin, clone
-from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.exceptions import NotFittedError
 from sklearn.neural_network import MLPRegressor
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.metaestimators import available_if
@@ -22,6 +22,7 @@ from skflow._estimators import (
     plant_seeds,
     show_once,
 )
+from skflow._process import one_blas_thread, unconverged_is_fine
 from skflow._sklearn import HasMethods, Interval, StrOptions, _fit_context
 from skflow._sources import LatentSource, RowSource
 from skflow._training import Setup, Training, constants
@@ -392,8 +393,9 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
     def _make_training(self, setup, rng, learned=None):
         flow = self._make_flow(setup.target, setup.bandwidth, SGD(), rng)
         # The network's batches are too small to gain from threads, and lose much on busy cores.
-        n_threads = 1 if self.regressor is None else None
-        return Training(flow, setup, self.batch_size, n_threads, rng, learned)
+        # A small network is slower in many threads; what somebody passes may gain from them.
+        context = one_blas_thread if self.regressor is None else nullcontext()
+        return Training(flow, setup, self.batch_size, context, rng, learned)
 
     def _first_regressor(self, inputs, start, rng):
         regressor = _network() if self.regressor is None else clone(self.regressor)
@@ -404,8 +406,7 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
             except NotFittedError:
                 return show_once(regressor, inputs, start)
             return regressor
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # it is only the start
+        with unconverged_is_fine:  # it is only the start
             return fit_columns(regressor, inputs, start)
 
     def _has_base_rows(self):

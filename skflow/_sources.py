@@ -1,20 +1,18 @@
 """Where a flow starts: base rows for fitting, and fresh draws for sampling."""
 
 import inspect
-import warnings
 from copy import deepcopy
 from numbers import Integral
 
 import numpy as np
 from sklearn import config_context
 from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_array
 from sklearn.utils.validation import has_fit_parameter, validate_data
-from threadpoolctl import threadpool_limits
 
 from skflow._kernels import nearest
+from skflow._process import one_blas_thread, one_openmp_thread, unconverged_is_fine
 from skflow._space import row_times, symmetric_root, weighted_moments
 
 __all__ = [
@@ -74,11 +72,11 @@ class MixtureSource:
         found = []
         # In one thread: the order of sums would decide between mixtures that are as good.
         with (
-            warnings.catch_warnings(),
-            threadpool_limits(1),
+            one_blas_thread,
+            one_openmp_thread(),
+            unconverged_is_fine,  # it is only a start
             config_context(array_api_dispatch=False),  # k-means has none
         ):
-            warnings.simplefilter("ignore", ConvergenceWarning)  # a start need not be perfect
             for kind in ("full", "diag"):
                 best, least = 0, np.inf
                 for k in range(1, most + 1):
@@ -285,8 +283,9 @@ def check_count(n_samples):
 def reach_of(start):
     """Distance from the base rows beyond which a row is far outside them.
 
-    Twice the largest distance of a base row to its nearest neighbour among the others.
+    Twice the largest distance of a base row to its nearest neighbour among those that differ.
     """
+    start = np.unique(start, axis=0)
     if len(start) == 1:
         return np.inf
     return 2 * nearest(start, start, 2)[1][:, 1].max()

@@ -8,7 +8,6 @@ from copy import deepcopy
 from typing import NamedTuple
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from skflow._estimators import learn_on, way_on
 from skflow._sources import LatentSource, RowSource, reach_of
@@ -83,21 +82,20 @@ class Training:
         Where it starts.
     n_rows : int
         Rows generated in each step.
-    n_threads : int or None
-        Threads for the linear algebra of the regressor; None leaves them as they are.
+    context : context manager
+        What each round is in.
     rng : numpy.random.RandomState
         Draws the inputs of each step.
     learned : object, default=None
         What the velocity had learned, if the training goes on.
     """
 
-    def __init__(self, flow, setup, n_rows, n_threads, rng, learned=None):
+    def __init__(self, flow, setup, n_rows, context, rng, learned=None):
         self.flow, self.setup, self.rng, self.learned = flow, setup, rng, learned
         self.n_rows = n_rows
         self.regressor = setup.regressor
         self.steps_per_fit = 1 if way_on(self.regressor) == "partial_fit" else _STEPS_PER_FIT
-        self.n_threads = n_threads
-        self.threads = ThreadpoolController()
+        self.context = context
         self.sigma, self.n_done, self.reach = flow.sigmas[0], 0, None
 
     def round(self, k, on_step):
@@ -116,7 +114,7 @@ class Training:
             Whether to stop.
         """
         stop = False
-        with self.threads.limit(limits=self.n_threads, user_api="blas"):
+        with self.context:
             inputs = _some(self.setup.source, self.n_rows, self.rng, self.setup.start.dtype)
             y = self.setup.outputs(self.regressor, inputs)
             state = self.flow.init(y, step=k, learned=self.learned, reach=self.reach)

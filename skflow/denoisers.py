@@ -1,6 +1,5 @@
 """Estimates of E[x | z]: what a row was before Gaussian noise was added to it."""
 
-import warnings
 from functools import partial
 from numbers import Integral, Real
 from typing import Any, Self
@@ -8,13 +7,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
-from threadpoolctl import threadpool_limits
 
 from skflow._estimators import check_regressor, fit_columns, learn_on, plant_seeds, shaped
 from skflow._kernels import Points, kernel_mean
+from skflow._process import one_blas_thread, unconverged_is_fine
 from skflow._sklearn import HasMethods, Interval, _check_sample_weight, _fit_context
 from skflow._typing import Seed
 
@@ -433,7 +431,7 @@ def _train_network(draw, n_features, rng):
 
 def _pass_network(network, draw, rate, n_passes):
     # Batches are too small to gain from threads, and lose tenfold where cores are busy.
-    with threadpool_limits(1, user_api="blas"):
+    with one_blas_thread:
         for _ in range(n_passes):
             features, targets = draw()
             targets = shaped(network, targets)
@@ -441,6 +439,5 @@ def _pass_network(network, draw, rate, n_passes):
                 network.partial_fit(features, targets)
                 continue
             network.set_params(learning_rate_init=rate)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ConvergenceWarning)
+            with unconverged_is_fine:
                 network.fit(features, targets)  # a warm start: only fit reads the new rate

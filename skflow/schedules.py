@@ -271,6 +271,7 @@ def median_squared_distance(X: np.ndarray, weights: np.ndarray | None = None) ->
     1.0
     """
     X, weights = _representatives(np.asarray(X, dtype=np.float64), weights)
+    weights = weights / weights.max()  # so that products are neither 0 nor infinite
     rows, columns = np.triu_indices(len(X), k=1)
     squared = np.append(pdist(X, "sqeuclidean"), 0.0)
     mass = np.append(2 * weights[rows] * weights[columns], np.square(weights).sum())
@@ -322,6 +323,9 @@ def neighbor_distance(
 
 def _reach(distances, weights, wanted):
     """The distance within which rows of that total weight lie."""
+    if weights.min() == weights.max():  # to sort them all would take ten times as long
+        k = int(np.ceil(wanted / weights[0])) - 1
+        return np.partition(distances, k)[k]
     order = np.argsort(distances, kind="stable")
     return distances[order[np.searchsorted(np.cumsum(weights[order]), wanted)]]
 

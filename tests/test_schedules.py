@@ -97,6 +97,12 @@ def test_median_is_over_all_pairs_and_weights_are_repeats(n_rows, width, ties, s
         assert_allclose(median_squared_distance(X), np.median(naive.squared_distances(X)))
 
 
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
+def test_weights_of_any_size_have_a_median(scale):
+    X, weights = draw(20, 2, 0), np.random.default_rng(0).integers(1, 4, size=20)
+    assert median_squared_distance(X, weights * scale) == median_squared_distance(X, weights)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_median_of_many_rows(seed):
     X = draw(3000, seed=seed) * [1, 2, 3]

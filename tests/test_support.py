@@ -54,6 +54,14 @@ def test_rows_beyond_the_limit_are_those_that_are_warned_of(cls):
         flow.transform(away[~outside])
 
 
+def test_repeated_base_rows_do_not_bring_the_limit_nearer():
+    limits = [
+        SDFlowSampler(0.5, n_steps=2, random_state=0).fit(TARGET, X_base=base).support_limit_
+        for base in (SOURCE, np.repeat(SOURCE, 2, axis=0))
+    ]
+    assert limits[0] == limits[1] > 0
+
+
 def test_one_base_row_has_no_outside():
     flow = SDFlowSampler(n_steps=3, random_state=0).fit(TARGET, X_base=SOURCE[:1])
     assert flow.support_limit_ == np.inf
