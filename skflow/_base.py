@@ -26,7 +26,7 @@ from skflow._sources import RowSource, check_base_rows, check_count, make_source
 from skflow._space import FlowSpace
 from skflow.schedules import BANDWIDTH_RULES, SCHEDULES, Constant, auto_schedule
 
-__all__ = ["BaseFlow", "Progress", "Target", "mean_square"]
+__all__ = ["BaseFlow", "Progress", "Target", "count_outside", "mean_square"]
 
 _DTYPES = [np.float64, np.float32]
 # Where rows are drawn they are to be new: as near to the target rows as others of their law are,
@@ -310,7 +310,7 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
 
     def _warn_of_rows_outside(self, rows, start, reach, stacklevel):
         """Warn of rows where the flow was never at work: far from all rows that it began with."""
-        outside = int((nearest(rows, start, 1)[1] > reach).sum())
+        outside = count_outside(rows, start, reach)
         if outside:
             which = " support(X) tells which." if hasattr(self, "support") else ""
             warnings.warn(
@@ -448,6 +448,11 @@ class Progress:
             # The one attribute that a copy is made without.
             reconstruction_attributes={"_training_X": self._estimator._training_X},
         )
+
+
+def count_outside(rows, start, reach):
+    """How many rows are farther than `reach` from all of `start`."""
+    return int((nearest(rows, start, 1)[1] > reach).sum())
 
 
 def mean_square(velocity):

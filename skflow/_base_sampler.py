@@ -10,7 +10,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 
-from skflow._base import BaseFlow, Progress
+from skflow._base import BaseFlow, Progress, count_outside
 from skflow._discrete import DiscreteFeatures
 from skflow._guard import warn_of_copies, warn_of_pace
 from skflow._kernels import nearest
@@ -404,10 +404,14 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         Warns
         -----
         UserWarning
-            When no base row leads to some of the rows.
+            When no base row leads to some of the rows. Also when some end far outside the base,
+            those whose result has a `support` of more than `support_limit_`: a flow draws rows in
+            from outside, and backwards it throws out rows of X where it has brought none.
         """
         rows = self._to_flow(X)
-        return self._space.from_flow(self._flow.carry_back(rows, self.t_stop))
+        rows = self._flow.carry_back(rows, self.t_stop)
+        self._warn_of_rows_thrown_out(rows, stacklevel=3)
+        return self._space.from_flow(rows)
 
     def sample(self, n_samples=1, random_state=None):
         """New rows: fresh draws of the base, carried through the flow up to `t_stop`.
@@ -434,6 +438,20 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         if self.t_stop == 1:
             samples = self._rounding.round(samples)
         return self._wrap(samples, samples)
+
+    def _warn_of_rows_thrown_out(self, rows, stacklevel):
+        """Warn of rows that were carried back to where the flow was never at work."""
+        outside = count_outside(rows, self._flow.start, self._reach)
+        if outside:
+            warnings.warn(
+                f"{outside} of {len(rows)} rows were thrown far outside the base distribution: "
+                "they lie at the edge of what the flow brings anywhere, or beyond, and where they "
+                "ended means nothing. They are those with support(inverse_transform(X)) > "
+                "support_limit_: leave them out. They become fewer with more n_particles, fewer "
+                "n_steps or a larger bandwidth.",
+                UserWarning,
+                stacklevel=stacklevel,
+            )
 
     def _check_base_distribution(self, X, stacklevel=3):
         """Rows in flow space; warns of those where the flow was never at work."""
