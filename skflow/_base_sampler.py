@@ -12,7 +12,7 @@ from sklearn.utils.metaestimators import available_if
 
 from skflow._base import BaseFlow, Progress, count_outside
 from skflow._discrete import DiscreteFeatures
-from skflow._guard import warn_of_copies, warn_of_pace
+from skflow._guard import warn_of_copies, warn_of_gathering, warn_of_pace
 from skflow._kernels import nearest
 from skflow._recording import RecordedFlow, stretch
 from skflow._sources import RowSource, reach_of
@@ -141,8 +141,10 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
             be: the flow has not arrived. Not if the velocity learns, or the flow was stopped.
         UserWarning
             When most particles are less than half as far from a row of X as its rows are from each
-            other, unless they started from given rows: they copy. With `early_stopping`, also when
-            they copy at the first check already.
+            other, unless they started from given rows: they copy. When they have gathered near few
+            rows of X: fewer than half as many are the nearest to any particle as would be by
+            chance, and others have none nearby; not if the flow was stopped. With
+            `early_stopping`, also when particles copy at the first check already.
         """
         data = X, y, sample_weight
         X, weights, X_base = self._validate(X, X_base, sample_weight)
@@ -193,18 +195,26 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         vars(self).update(fitted(recorded), **results_of(stopping))
         self.history_ = np.array(progress.history[: self.n_steps_])
         progress.end()
+        self._judge(recorded, target, stacklevel=4)
+        return self
+
+    def _judge(self, recorded, target, stacklevel):
+        """Warn if what was recorded is no good."""
+        particles = recorded.particles
         if recorded.epoch > self.n_steps_:
             warnings.warn(
                 f"Only {self.n_steps_} of {recorded.epoch} mini-batches of particles were moved. "
                 "Raise n_steps or batch_size.",
                 UserWarning,
-                stacklevel=3,
+                stacklevel=stacklevel,
             )
-        elif self.n_steps_ == self.n_steps and isinstance(recorded, RecordedFlow):
-            warn_of_pace(recorded, self.history_[-1], stacklevel=3)
-        if not isinstance(source, RowSource):  # to end at its very rows may be what is wanted
-            warn_of_copies(recorded.particles, target.rows, stacklevel=3)
-        return self
+        # To end at its very rows may be what is wanted of given ones.
+        copying = not self._has_base_rows() and warn_of_copies(particles, target.rows, stacklevel)
+        is_whole = isinstance(recorded, RecordedFlow) and self.n_steps_ == self.n_steps
+        if is_whole and recorded.epoch <= self.n_steps_:
+            moving = warn_of_pace(recorded, self.history_[-1], stacklevel)
+            if not (moving or copying):
+                warn_of_gathering(particles, target.rows, target.weights, stacklevel)
 
     def _record(self, target, start, source, bandwidth, rng, on_step):
         """Run the flow from the rows `start`, in flow space; `source` is where they come from."""
