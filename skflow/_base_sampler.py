@@ -191,6 +191,7 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         recorded = self._record(target, start, source, bandwidth, rng, on_step)
         if stopping is not None:
             recorded = stopping.kept(recorded)
+            recorded.last = recorded.last._replace(velocity=None)
             stopping.warn_of_copies(stacklevel=3)
         vars(self).update(fitted(recorded), **results_of(stopping))
         self.history_ = np.array(progress.history[: self.n_steps_])

@@ -49,6 +49,7 @@ MAY_IMPORT = {
         "_discrete",
         "_estimators",
         "_sources",
+        "_stopping",
         "_training",
         "optimizers",
         "velocities",
