@@ -54,8 +54,8 @@ axes[1, 1].set_title("Speed")
 plt.show()
 
 # %%
-# Too few steps show in the speed, which is still falling at the end, and there is a warning. A
-# bandwidth that is narrow from the beginning gives none: its rows go to the nearest wines of the
-# other cultivar and stay there in clumps, and their speed has levelled off as it should. A
-# sensitivity near 0 says that different rows end in one place; that it is the wrong place only
-# held-out rows can tell.
+# Too few steps show in the speed, which is still falling at the end, and there is a warning. With a
+# bandwidth that is narrow from the beginning the speed has levelled off as it should: its rows go
+# to the nearest wines of the other cultivar and stay there in clumps. The warning is of that, and
+# a sensitivity near 0 says that different rows end in one place. Not every wrong place is so plain:
+# only held-out rows can tell.

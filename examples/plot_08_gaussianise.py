@@ -6,6 +6,8 @@ A flow that leads from a Gaussian to the data can be run backwards, row by row. 
 wines show what that does to rows that were not fitted on.
 """
 
+import warnings
+
 import matplotlib.pyplot as plt
 import numpy as np
 from scipy.linalg import inv, sqrtm
@@ -22,11 +24,14 @@ train, heldout, _, cultivar = train_test_split(X, cultivar, test_size=0.5, rando
 train, heldout = train.to_numpy(), heldout.to_numpy()
 
 flow = SDFlowSampler(base="normal", random_state=0).fit(train)
-gaussian = flow.inverse_transform(heldout)
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    gaussian = flow.inverse_transform(heldout)
+print(*(warning.message for warning in caught), sep="\n")
 
 # %%
-# Wines at the edge of all that the flow has seen may be thrown far out; ``support`` tells which.
-# The others are brought back.
+# Wines at the edge of all that the flow has seen are thrown far out, and there is a warning;
+# ``support`` tells which they are. The others are brought back.
 
 inside = flow.support(gaussian) <= flow.support_limit_
 back = flow.transform(gaussian[inside])

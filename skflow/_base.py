@@ -31,7 +31,7 @@ from skflow._space import FlowSpace
 from skflow._typing import Rows
 from skflow.schedules import BANDWIDTH_RULES, SCHEDULES, Constant, auto_schedule
 
-__all__ = ["BaseFlow", "Progress", "Target", "mean_square"]
+__all__ = ["BaseFlow", "Progress", "Target", "count_outside", "mean_square"]
 
 _DTYPES = [np.float64, np.float32]
 # Parameters that may be objects with parameters of their own; an estimator has some of them.
@@ -322,7 +322,7 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
 
     def _warn_of_rows_outside(self, rows, start, reach, stacklevel):
         """Warn of rows where the flow was never at work: far from all rows that it began with."""
-        outside = int((nearest(rows, start, 1)[1] > reach).sum())
+        outside = count_outside(rows, start, reach)
         if outside:
             which = " support(X) tells which." if hasattr(self, "support") else ""
             warnings.warn(
@@ -460,6 +460,11 @@ class Progress:
             # The one attribute that a copy is made without.
             reconstruction_attributes={"_training_X": self._estimator._training_X},
         )
+
+
+def count_outside(rows, start, reach):
+    """How many rows are farther than `reach` from all of `start`."""
+    return int((nearest(rows, start, 1)[1] > reach).sum())
 
 
 def mean_square(velocity):

@@ -12,9 +12,9 @@ from sklearn.base import OneToOneFeatureMixin, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 
-from skflow._base import BaseFlow, Progress
+from skflow._base import BaseFlow, Progress, count_outside
 from skflow._discrete import DiscreteFeatures
-from skflow._guard import warn_of_copies, warn_of_pace
+from skflow._guard import warn_of_copies, warn_of_gathering, warn_of_pace
 from skflow._kernels import nearest
 from skflow._recording import RecordedFlow, stretch
 from skflow._sklearn import HasMethods, Interval, StrOptions, _fit_context
@@ -162,8 +162,10 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
             be: the flow has not arrived. Not if the velocity learns, or the flow was stopped.
         UserWarning
             When most particles are less than half as far from a row of X as its rows are from each
-            other, unless they started from given rows: they copy. With `early_stopping`, also when
-            they copy at the first check already.
+            other, unless they started from given rows: they copy. When they have gathered near few
+            rows of X: fewer than half as many are the nearest to any particle as would be by
+            chance, and others have none nearby; not if the flow was stopped. With
+            `early_stopping`, also when particles copy at the first check already.
         """
         data = X, y, sample_weight
         X, weights, X_base = self._validate(X, X_base, sample_weight)
@@ -210,22 +212,31 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         recorded = self._record(target, start, source, bandwidth, rng, on_step)
         if stopping is not None:
             recorded = stopping.kept(recorded)
+            recorded.last = recorded.last._replace(velocity=None)
             stopping.warn_of_copies(stacklevel=3)
         self.__dict__.update(fitted(recorded), **results_of(stopping))
         self.history_ = np.array(progress.history[: self.n_steps_])
         progress.end()
+        self._judge(recorded, target, stacklevel=4)
+        return self
+
+    def _judge(self, recorded, target, stacklevel):
+        """Warn if what was recorded is no good."""
+        particles = recorded.particles
         if recorded.epoch > self.n_steps_:
             warnings.warn(
                 f"Only {self.n_steps_} of {recorded.epoch} mini-batches of particles were moved. "
                 "Raise n_steps or batch_size.",
                 UserWarning,
-                stacklevel=3,
+                stacklevel=stacklevel,
             )
-        elif self.n_steps_ == self.n_steps and isinstance(recorded, RecordedFlow):
-            warn_of_pace(recorded, self.history_[-1], stacklevel=3)
-        if not isinstance(source, RowSource):  # to end at its very rows may be what is wanted
-            warn_of_copies(recorded.particles, target.rows, stacklevel=3)
-        return self
+        # To end at its very rows may be what is wanted of given ones.
+        copying = not self._has_base_rows() and warn_of_copies(particles, target.rows, stacklevel)
+        is_whole = isinstance(recorded, RecordedFlow) and self.n_steps_ == self.n_steps
+        if is_whole and recorded.epoch <= self.n_steps_:
+            moving = warn_of_pace(recorded, self.history_[-1], stacklevel)
+            if not (moving or copying):
+                warn_of_gathering(particles, target.rows, target.weights, stacklevel)
 
     def _record(self, target, start, source, bandwidth, rng, on_step):
         """Run the flow from the rows `start`, in flow space; `source` is where they come from."""
@@ -425,10 +436,14 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         Warns
         -----
         UserWarning
-            When no base row leads to some of the rows.
+            When no base row leads to some of the rows. Also when some end far outside the base,
+            those whose result has a `support` of more than `support_limit_`: a flow draws rows in
+            from outside, and backwards it throws out rows of X where it has brought none.
         """
         rows = self._to_flow(X)
-        return self._space.from_flow(self._flow.carry_back(rows, self.t_stop))
+        rows = self._flow.carry_back(rows, self.t_stop)
+        self._warn_of_rows_thrown_out(rows, stacklevel=3)
+        return self._space.from_flow(rows)
 
     def sample(self, n_samples: int = 1, random_state: Seed = None) -> Rows:
         """New rows: fresh draws of the base, carried through the flow up to `t_stop`.
@@ -455,6 +470,20 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         if self.t_stop == 1:
             samples = self._rounding.round(samples)
         return self._wrap(samples, samples)
+
+    def _warn_of_rows_thrown_out(self, rows, stacklevel):
+        """Warn of rows that were carried back to where the flow was never at work."""
+        outside = count_outside(rows, self._flow.start, self._reach)
+        if outside:
+            warnings.warn(
+                f"{outside} of {len(rows)} rows were thrown far outside the base distribution: "
+                "they lie at the edge of what the flow brings anywhere, or beyond, and where they "
+                "ended means nothing. They are those with support(inverse_transform(X)) > "
+                "support_limit_: leave them out. They become fewer with more n_particles, fewer "
+                "n_steps or a larger bandwidth.",
+                UserWarning,
+                stacklevel=stacklevel,
+            )
 
     def _check_base_distribution(self, X, stacklevel=3):
         """Rows in flow space; warns of those where the flow was never at work."""

@@ -25,6 +25,7 @@ from skflow._estimators import (
 from skflow._process import one_blas_thread, unconverged_is_fine
 from skflow._sklearn import HasMethods, Interval, StrOptions, _fit_context
 from skflow._sources import LatentSource, RowSource
+from skflow._stopping import CONSTRAINTS, EarlyStopping, hold_out, results_of
 from skflow._training import Setup, Training, constants
 from skflow._typing import (
     Bandwidth,
@@ -104,6 +105,17 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         that cannot say is shown the base once.
     batch_size : int, default=1000
         Number of rows generated in each step, and most target rows that take part in it.
+    early_stopping : bool, default=False
+        Whether to hold out some rows of X and to end the training by them: when the particles get
+        no nearer to them, or begin to copy the others. See Notes.
+    validation_fraction : float, default=0.1
+        The proportion of the different rows of X to hold out. They are no part of the target.
+        Only used if `early_stopping` is True.
+    n_iter_no_change : int, default=10
+        Maximum number of checks in a row that improve the score by less than `tol`. There is one
+        after every ten steps, and one after the last. Only used if `early_stopping` is True.
+    tol : float, default=1e-3
+        Tolerance for the score of the held-out rows. Only used if `early_stopping` is True.
     covariance_type : {"spherical", "diag", "full"}, default="diag"
         The kernel's shape: the same width in all directions, in the units of the data
         ("spherical", as in the paper), in proportion to each column's standard deviation
@@ -121,25 +133,36 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
     warm_start : bool, default=False
         Whether `fit` goes on where the last `fit` ended: with its regressor, flow space and inputs.
     random_state : int, RandomState instance or None, default=None
-        Seed of `fit`: inputs, noise, mini-batches, and the regressor if it has none of its own.
-        `sample` has a seed of its own.
+        Seed of `fit`: held-out rows, inputs, noise, mini-batches, and the regressor if it has none
+        of its own. `sample` has a seed of its own.
     verbose : int or bool, default=0
         1 prints progress ten times, more prints every step.
 
     Attributes
     ----------
     regressor_ : regressor
-        The trained generator, from inputs to rows of the flow space.
+        The trained generator, from inputs to rows of the flow space; with early stopping the one
+        of the best check.
     particles_ : ndarray of shape (n_particles, n_features)
         Generated rows, in units of the data. If `X_base` was given, row i is made of its row i.
     bandwidth_ : float
         The bandwidth that was used, before the schedule.
     n_steps_ : int
-        Number of steps taken by the last `fit` and the calls of `partial_fit` after it.
+        Number of steps kept of the last `fit`: `n_steps`, unless early stopping or a callback ended
+        it. Calls of `partial_fit` after it are counted on.
     history_ : ndarray of shape (n_steps_,)
         Mean squared velocity of the generated rows at each step, in flow space: where it is small
         compared to its start the generator has arrived, as far as this bandwidth can tell. Between
         two fits of a regressor without ``partial_fit`` it is that of the moved rows.
+    validation_scores_ : ndarray of shape (n_checks,) or None
+        The score of each check, also of those after the last step that was kept: how near
+        particles come to held-out rows, as in Notes. None without `early_stopping`.
+    validation_copying_ : ndarray of shape (n_checks,) or None
+        At each check, the share of particles that are nearer to a row of the target than to any
+        held-out one, adjusted for their numbers: 0.5 for fresh rows, 1 for copies. None without
+        `early_stopping`.
+    best_validation_score_ : float or None
+        The score of what was kept. None without `early_stopping`.
     is_discrete_ : ndarray of shape (n_features_in_,)
         Mask of the columns that `sample` puts on values of X.
     n_features_in_ : int
@@ -156,6 +179,13 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
     -----
     A step costs ``batch_size * (n_samples + batch_size)`` kernel evaluations and one pass of the
     regressor over `batch_size` rows.
+
+    Early stopping is as in :class:`SDFlowSampler`, by the same two figures and the same rule, but
+    it looks every ten steps at what the regressor makes of the inputs of ``particles_``, of
+    `batch_size` of them where they are more. What is kept is the regressor of the best check. With
+    `warm_start`, another fit holds out the same rows if X and an integer `random_state` are the
+    same, and others otherwise. The wider the bandwidth, the less the score tells: it may keep a
+    generator of the first steps whose rows are too narrow, forests above all.
 
     A regressor that averages, as most do, cannot make more detail than it has capacity for, and
     its samples are further from the training rows than those of a sampler with the same bandwidth.
@@ -178,6 +208,7 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
 
     _parameter_constraints: dict = {
         **BaseFlow._parameter_constraints,
+        **CONSTRAINTS,
         "regressor": [HasMethods(["fit", "predict", "get_params"]), None],
         "n_latent": [Interval(Integral, 1, None, closed="left"), None],
         "init": [StrOptions({"base", "random"})],
@@ -198,6 +229,10 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         n_latent: int | None = None,
         init: Literal["base", "random"] = "base",
         batch_size: int = 1000,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-3,
         covariance_type: CovarianceType = "diag",
         discrete_features: FeatureChoice = "auto",
         velocity: Any = None,
@@ -215,6 +250,10 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         self.n_latent = n_latent
         self.init = init
         self.batch_size = batch_size
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
         self.covariance_type = covariance_type
         self.discrete_features = discrete_features
         self.velocity = velocity
@@ -260,14 +299,23 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
             If X or X_base has NaN, infinite or non-numeric entries, differ in width, or have too
             few rows; if the weights are negative or all zero; if all rows of X are the same; if
             `covariance_type` is "full" and the covariance of X is singular; if `regressor` is no
-            regressor; if `n_latent` comes with a base.
+            regressor; if `n_latent` comes with a base; if `early_stopping` would leave or hold out
+            fewer than two different rows.
         FloatingPointError
             If the flow diverges: the step size is too large for the bandwidth.
+
+        Warns
+        -----
+        UserWarning
+            With `early_stopping`, when particles copy rows of X at the first check already.
         """
         data = X, y, sample_weight
         goes_on = self.warm_start and hasattr(self, "regressor_")
         X, weights, X_base = self._validate(X, X_base, sample_weight, reset=not goes_on)
         rng = check_random_state(self.random_state)
+        heldout = None
+        if self.early_stopping:
+            (X, weights), heldout = hold_out(X, weights, self.validation_fraction, rng)
         if goes_on:
             setup = self._resume(X, weights, X_base)
             setup = setup._replace(
@@ -277,15 +325,22 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
             setup = self._begin(X, weights, X_base, rng)
         progress = Progress(self, *data)
         training = self._make_training(setup, rng)
+        stopping = None
+        if heldout is not None:
+            stopping = EarlyStopping(setup.target, *heldout, self.n_iter_no_change, self.tol)
 
         def on_step(velocity, sigma):
-            return progress.step(velocity, sigma, training.fitted_copy)
+            ends = stopping is not None and stopping(training)
+            return progress.step(velocity, sigma, lambda: training.so_far().fitted(), ends)
 
         for k in range(0, self.n_steps, training.steps_per_fit):
             if training.round(k, on_step):
                 break
-        self.__dict__.update(training.fitted())
-        self.history_ = np.array(progress.history)
+        if stopping is not None:
+            training = stopping.kept(training)
+            stopping.warn_of_copies(stacklevel=3)
+        self.__dict__.update(training.fitted(), **results_of(stopping))
+        self.history_ = np.array(progress.history[: self.n_steps_])
         progress.end()
         return self
 
@@ -319,7 +374,17 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         -------
         self : object
             The generator.
+
+        Raises
+        ------
+        ValueError
+            If `early_stopping` is True, or for the reasons that `fit` has.
         """
+        if self.early_stopping:
+            raise ValueError(
+                "partial_fit does not support early_stopping=True: which rows are held out would "
+                "change from call to call. Use fit, or set early_stopping=False."
+            )
         goes_on = hasattr(self, "regressor_")
         X, weights, X_base = self._validate(X, X_base, sample_weight, reset=not goes_on)
         if goes_on:
@@ -334,6 +399,7 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         k = min(len(history), self.n_steps - 1)
         training.round(k, lambda velocity, sigma: history.append(mean_square(velocity)))
         self.__dict__.update(training.fitted(), n_steps_=len(history), history_=np.array(history))
+        self.__dict__.update(results_of(None))
         self._training_X = None  # earlier calls have had others
         return self
 

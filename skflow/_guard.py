@@ -1,4 +1,4 @@
-"""What the user of a flow should know when it has ended: it has not arrived, or it copies."""
+"""What the user of a flow should know when it has ended: not arrived, gathered, or copies."""
 
 import warnings
 
@@ -8,11 +8,25 @@ from sklearn.exceptions import ConvergenceWarning
 from skflow._flow import noised
 from skflow._kernels import nearest
 
-__all__ = ["copying", "pace", "warn_of_copies", "warn_of_pace"]
+__all__ = [
+    "copying",
+    "covered",
+    "hits",
+    "pace",
+    "warn_of_copies",
+    "warn_of_gathering",
+    "warn_of_pace",
+]
 
 _MOST_ROWS = 1000
 _FAST = 1.25  # times as fast as a second sample, and as mini-batches are that have arrived
 _COPIES = 0.5  # of the median distance between neighbours: fresh rows are at 1 or more
+# Of what a second sample has. It rarely has less of both; flows that spread have more of either,
+# and particles that went to the nearest rows from afar have less than half of the one.
+_HITS, _COVERED = 0.5, 0.7
+_FEWEST = 5  # rows and particles, to tell anything
+_MOST_ROWS_A_PARTICLE = 10
+_EMPTY = 0.05  # chance that a second sample leaves the neighbourhood of a row empty
 
 
 def copying(particles, rows):
@@ -53,7 +67,7 @@ def pace(recorded, mean_squared_velocity):
 
 
 def warn_of_pace(recorded, mean_squared_velocity, stacklevel):
-    """Warn where particles are faster than rows of the target would be."""
+    """Warn where particles are faster than rows of the target would be; returns whether."""
     ratio = pace(recorded, mean_squared_velocity)
     if ratio > _FAST:
         warnings.warn(
@@ -63,15 +77,76 @@ def warn_of_pace(recorded, mean_squared_velocity, stacklevel):
             ConvergenceWarning,
             stacklevel=stacklevel + 1,
         )
+    return ratio > _FAST
 
 
 def warn_of_copies(particles, rows, stacklevel):
-    """Warn where most particles are nearer to a target row than target rows are to each other."""
+    """Warn where most particles copy target rows; returns whether."""
     ratio = copying(particles, rows)
     if ratio < _COPIES:
         warnings.warn(
             f"The particles copy rows of X: half of them are within {ratio:.2g} of the distance "
             "between neighbouring rows. For new rows raise the bandwidth or lower n_steps.",
+            UserWarning,
+            stacklevel=stacklevel + 1,
+        )
+    return ratio < _COPIES
+
+
+def hits(particles, rows, weights):
+    """How many rows are the nearest to any particle, and how many would be by chance.
+
+    Chance is that each particle has a row drawn by the weights, which sum to one, as its nearest.
+    In many dimensions a second sample hits fewer: some rows are near to everything.
+    """
+    hit = len(np.unique(nearest(particles, rows, 1)[0]))
+    return hit, float((1 - (1 - weights) ** len(particles)).sum())
+
+
+def covered(particles, rows, weights):
+    """Share of the rows that have a particle in their neighbourhood, and what it would be.
+
+    A neighbourhood reaches to the k-th of the other rows. Of a second sample each row's is empty
+    by the chance that its k nearest, among n particles and m - 1 rows, are all rows: whatever the
+    law. The number k is the least for which this is rare.
+    """
+    n, others = len(particles), len(rows) - 1
+    empty, k = 1.0, 0
+    while empty > _EMPTY and k < others:
+        empty *= (others - k) / (n + others - k)
+        k += 1
+    reach = nearest(rows, rows, k + 1)[1][:, k]
+    inside = nearest(rows, particles, 1)[1][:, 0] <= reach
+    return float(weights[inside].sum()), 1 - empty
+
+
+def warn_of_gathering(particles, rows, weights, stacklevel):
+    """Warn where particles are near few rows of the target.
+
+    Not where they are farther from them than these are from each other: a flow that blurs tight
+    clusters has few rows nearby, too, and is to be mended otherwise.
+    """
+    # No more particles than rows: of very many, some are near each row wherever most have gone.
+    some = particles[:: -(-len(particles) // min(_MOST_ROWS, len(rows)))]
+    weights = np.ones(len(rows)) if weights is None else weights
+    most = min(_MOST_ROWS, _MOST_ROWS_A_PARTICLE * len(some))
+    every = -(-len(rows) // most)
+    rows, which = np.unique(rows[::every], axis=0, return_inverse=True)
+    if min(len(rows), len(some)) < _FEWEST:
+        return
+    weights = np.bincount(which.ravel(), weights[::every])
+    weights /= weights.sum()
+    hit, expected = hits(some, rows, weights)
+    if hit >= _HITS * expected:
+        return
+    share, usual = covered(some, rows, weights)
+    if share < _COVERED * usual and copying(some, rows) < 1:
+        warnings.warn(
+            f"The particles have gathered near a few rows of X: {hit} of {len(rows)} rows are the "
+            f"nearest to any of them, where about {expected:.0f} would be, and "
+            f"{100 * share:.0f} percent of the rows have one nearby, where {100 * usual:.0f} "
+            'would. Raise the bandwidth, or start from a larger one by schedule="auto" and raise '
+            "n_steps, or start from a nearer base.",
             UserWarning,
             stacklevel=stacklevel + 1,
         )

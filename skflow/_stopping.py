@@ -75,6 +75,8 @@ def _groups(X):
 class EarlyStopping:
     """Looks at the particles of a run once an epoch, and says when it should end.
 
+    A run is a :class:`~skflow._recording.RecordedFlow` or a :class:`~skflow._training.Training`.
+
     Parameters
     ----------
     target : Target
@@ -119,7 +121,7 @@ class EarlyStopping:
         """Look at a run after a step; returns whether it should end there."""
         if recorded.n_steps % recorded.epoch and recorded.n_steps < recorded.flow.n_steps:
             return False
-        particles = recorded.last.particles
+        particles = recorded.particles
         score = self._score(particles, recorded.flow.sigmas[-1])
         self.scores.append(score)
         share, error = self._share(particles)
@@ -158,7 +160,6 @@ class EarlyStopping:
         """Of a run that has ended, what came before its best check, and that."""
         if self._best is None:  # it has ended before the first
             return recorded
-        self._best.last = self._best.last._replace(velocity=None)
         return self._best
 
     def warn_of_copies(self, stacklevel):

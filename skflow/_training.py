@@ -4,7 +4,7 @@ A round takes a step of the flow from where the generator is, and shows the regr
 got to. One that cannot learn on is fitted anew, which is worth while after several steps only.
 """
 
-from copy import deepcopy
+from copy import copy, deepcopy
 from typing import NamedTuple
 
 import numpy as np
@@ -88,7 +88,16 @@ class Training:
         Draws the inputs of each step.
     learned : object, default=None
         What the velocity had learned, if the training goes on.
+
+    Attributes
+    ----------
+    epoch : int
+        Steps from one check of early stopping to the next: where every regressor has learned.
+    n_steps : int
+        Steps taken.
     """
+
+    epoch = _STEPS_PER_FIT
 
     def __init__(self, flow, setup, n_rows, context, rng, learned=None):
         self.flow, self.setup, self.rng, self.learned = flow, setup, rng, learned
@@ -96,7 +105,7 @@ class Training:
         self.regressor = setup.regressor
         self.steps_per_fit = 1 if way_on(self.regressor) == "partial_fit" else _STEPS_PER_FIT
         self.context = context
-        self.sigma, self.n_done, self.reach = flow.sigmas[0], 0, None
+        self.sigma, self.n_steps, self.reach = flow.sigmas[0], 0, None
 
     def round(self, k, on_step):
         """Generate rows, move them from step k on, and show the regressor where they got to.
@@ -126,7 +135,7 @@ class Training:
                 is_last = state.step == last - 1
                 state = self.flow.move(state) if is_last else self.flow.step(state)
                 self.sigma, self.learned = state.sigma, state.learned
-                self.n_done += 1
+                self.n_steps += 1
                 if is_last:
                     self._learn(inputs, state.particles)
                 stop = on_step(state.velocity, state.sigma)
@@ -141,13 +150,22 @@ class Training:
         size = np.abs(y).max()
         if not size <= self.reach:  # also when it is not a number
             raise FloatingPointError(
-                f"The regressor diverged after {self.n_done} steps: it generates rows that are "
+                f"The regressor diverged after {self.n_steps} steps: it generates rows that are "
                 f"{size:.3g} away from the target, in flow space. Lower its learning rate."
             )
 
-    def fitted_copy(self):
-        """The same, of which nothing changes when the training goes on."""
-        return {**self.fitted(), "regressor_": deepcopy(self.regressor)}
+    @property
+    def particles(self):
+        """What the regressor makes of the inputs of the particles, as many as a step has."""
+        inputs = self.setup.inputs
+        return self.setup.outputs(self.regressor, inputs[:: -(-len(inputs) // self.n_rows)])
+
+    def so_far(self):
+        """The training as it is now, of which nothing changes when it goes on."""
+        copied = copy(self)
+        if way_on(self.regressor) is not None:  # it will not be fitted anew
+            copied.regressor = deepcopy(self.regressor)
+        return copied
 
     def fitted(self):
         """Attributes of the generator if the training ended here."""
@@ -157,7 +175,7 @@ class Training:
             "regressor_": self.regressor,
             "particles_": setup.target.space.from_flow(rows),
             "bandwidth_": setup.bandwidth,
-            "n_steps_": self.n_done,
+            "n_steps_": self.n_steps,
             "is_discrete_": setup.discrete.mask_,
             "_space": setup.target.space,
             "_training_X": setup.target.X,

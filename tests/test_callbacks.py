@@ -187,6 +187,28 @@ def test_a_callback_stops_the_fit(name, stop_after):
         assert np.isfinite(half.sample(5, 0)).all() and np.isfinite(half.score(X))
 
 
+@pytest.mark.parametrize("stop_after", [7, 13])
+@pytest.mark.parametrize("name", GENERATORS)
+def test_a_callback_and_early_stopping(name, stop_after):
+    """Before the first check everything is kept, and after it what was best."""
+    watch = Watch(stop_after)
+    stopped = estimator(name).set_params(early_stopping=True).set_callbacks(watch).fit(X)
+    kept = 7 if stop_after == 7 else 10
+    assert stopped.n_steps_ == len(stopped.history_) == kept
+    assert len(stopped.validation_scores_) == stop_after // 10
+    shorter = estimator(name, n_steps=kept).set_params(early_stopping=True).fit(X)
+    assert_array_equal(stopped.particles_, shorter.particles_)
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_early_stopping_tells_callbacks_of_the_last_step(name):
+    watch = Watch()
+    params = {"early_stopping": True, "n_iter_no_change": 1, "tol": 100.0}
+    g = estimator(name).set_params(**params).set_callbacks(watch).fit(X)
+    assert watch.events == ["setup", ("begin", "fit", 0), *steps(20), ("end", "fit", 0), "teardown"]
+    assert len(g.validation_scores_) == 2
+
+
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_a_stopped_flow_can_be_inverted(name):
     stopped = estimator(name).set_callbacks(Watch(stop_after=7)).fit(X, X_base=BASE)

@@ -23,5 +23,9 @@ def test_samplers_use_the_same_words():
     )
     same = ["n_particles", "covariance_type", "discrete_features", "t_stop", "verbose"]
     assert_docstring_consistency([SDFlowSampler, DiffusionSampler], include_params=same)
-    same = ["covariance_type", "verbose"]
-    assert_docstring_consistency([SDFlowSampler, SDFlowGenerator], include_params=same)
+    same = ["validation_fraction", "tol", "covariance_type", "verbose"]
+    assert_docstring_consistency(
+        [SDFlowSampler, SDFlowGenerator],
+        include_params=same,
+        include_attrs=["validation_scores_", "validation_copying_"],
+    )

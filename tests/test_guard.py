@@ -1,15 +1,17 @@
-"""A fit tells when the flow has not arrived, and when it copies; and is silent otherwise."""
+"""A fit tells when the flow has not arrived, gathered, or copies; and is silent otherwise."""
 
 import warnings
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_breast_cancer, load_iris, load_wine
+from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
+from sklearn.mixture import GaussianMixture
 
 from skflow import DiffusionSampler, SDFlowSampler
-from skflow._guard import copying, pace
+from skflow._guard import copying, covered, hits, pace, warn_of_gathering
+from skflow.datasets import make_gaussian_grid
 from skflow.velocities import DensityRatio
 
 WINE = load_wine().data
@@ -61,8 +63,9 @@ def test_copies(sampler):
 
 
 def test_rows_that_are_carried_onto_others_may_end_there():
-    sampler = SDFlowSampler(bandwidth=0.3, schedule="constant", noise_scale=0, n_steps=300)
-    assert UserWarning not in [category for category, _ in warned(sampler, WINE, X_base=WINE + 1)]
+    sampler = SDFlowSampler(bandwidth=0.3, noise_scale=0, n_steps=300)
+    assert warned(sampler, WINE, X_base=WINE + WINE.std(axis=0)) == []
+    assert copying(sampler._flow.particles, sampler._flow.flow.X) < 0.1
 
 
 def test_copying_is_one_for_fresh_rows_and_zero_for_copies():
@@ -103,3 +106,112 @@ def test_mini_batches_that_were_not_moved_are_told_of():
 def test_nothing_is_told_where_the_velocity_learns():
     sampler = SDFlowSampler(velocity=DensityRatio(LogisticRegression()), n_steps=2, n_particles=50)
     assert ConvergenceWarning not in [category for category, _ in warned(sampler, WINE)]
+
+
+# --- gathering -----------------------------------------------------------------------------------
+
+IRIS, KIND = load_iris(return_X_y=True)
+CULTIVAR = load_wine().target
+CANCER, BENIGN = load_breast_cancer(return_X_y=True)
+DIGITS, DIGIT = load_digits(return_X_y=True)
+PAIRS = {
+    "iris": (IRIS[KIND == 2], IRIS[KIND == 0]),
+    "wine": (WINE[CULTIVAR == 0], WINE[CULTIVAR == 1]),
+    "two columns of wine": (WINE[CULTIVAR == 0][:, [6, 9]], WINE[CULTIVAR == 1][:, [6, 9]]),
+    "breast cancer": (CANCER[BENIGN == 0], CANCER[BENIGN == 1]),
+    "shifted breast cancer": (CANCER[::2] + 2 * CANCER.std(axis=0), CANCER[1::2]),
+    "digits": (DIGITS[DIGIT == 3], DIGITS[DIGIT == 8]),
+    "many rows": (np.random.default_rng(0).standard_normal((2000, 4)), IRIS[KIND == 0]),
+    "few rows": (CANCER[BENIGN == 1][:20] + CANCER.std(axis=0), CANCER[BENIGN == 1]),
+}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_rows_that_went_to_the_nearest_are_told_of(name):
+    """A bandwidth that is narrow from the beginning does not see most of the target."""
+    base, X = PAIRS[name]
+    narrow = SDFlowSampler(0.2, schedule="constant", random_state=0)
+    ((category, message),) = warned(narrow, X, X_base=base)
+    assert category is UserWarning
+    assert message.startswith("The particles have gathered near a few rows of X")
+    assert 'schedule="auto" and raise n_steps' in message
+    for good in (
+        SDFlowSampler(random_state=0),
+        SDFlowSampler(noise_scale=0.0, random_state=0),
+        SDFlowSampler(0.2, n_steps=300, random_state=0),  # as the message says
+    ):
+        assert warned(good, X, X_base=base) == []
+
+
+@pytest.mark.parametrize("bandwidth", ["auto", 1.0])
+def test_a_flow_that_blurs_tight_clusters_has_not_gathered(bandwidth):
+    X = make_gaussian_grid(500, n_side=3, std=0.02, random_state=0)[0]
+    base = X + np.random.default_rng(0).standard_normal(X.shape)
+    sampler = SDFlowSampler(bandwidth, random_state=0)
+    assert warned(sampler, X, X_base=base) == []
+    rows, particles = sampler._flow.flow.X, sampler._flow.particles
+    if bandwidth == 1.0:  # though few rows are near to any
+        assert covered(particles, rows, np.full(500, 1 / 500))[0] < 0.5
+
+
+def test_one_word_of_where_a_flow_ended():
+    """Copies in few places are told of as copies, and what has not arrived as that."""
+    base = IRIS[KIND == 2]
+    drawn = SDFlowSampler(0.1, schedule="constant", noise_scale=0, random_state=0)
+    ((_, message),) = warned(drawn.set_params(base=GaussianMixture().fit(base)), IRIS[KIND == 0])
+    assert message.startswith("The particles have gathered") or "copy" in message
+    few = SDFlowSampler(0.2, schedule="constant", n_steps=5, random_state=0)
+    ((category, _),) = warned(few, IRIS[KIND == 0], X_base=base)
+    assert category is ConvergenceWarning
+
+
+def gathered(particles, rows, weights=None):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        warn_of_gathering(particles, rows, weights, 1)
+    return [str(w.message) for w in caught]
+
+
+@pytest.mark.parametrize(("n", "m"), [(5, 50), (30, 36), (100, 100), (400, 60)])
+@pytest.mark.parametrize(("law", "d"), [("heavy", 2), ("heavy", 30), ("normal", 300)])
+def test_a_second_sample_has_not_gathered(law, d, n, m):
+    """The share that is covered is what it should be for any law, and nothing is told."""
+    rng = np.random.default_rng(0)
+    shares, usual, told = [], [], 0
+    for _ in range(200):
+        scale = rng.standard_exponential((n + m, 1)) if law == "heavy" else 1.0
+        rows = scale * rng.standard_normal((n + m, d))
+        share, expected = covered(rows[:n], rows[n:], np.full(m, 1 / m))
+        shares.append(share)
+        usual.append(expected)
+        told += len(gathered(rows[:n], rows[n:]))
+    assert told == 0
+    assert len(set(usual)) == 1 and 0.95 < usual[0] < 1
+    assert abs(np.mean(shares) - usual[0]) < 4 * np.std(shares) / np.sqrt(200)
+
+
+def test_hits_by_chance():
+    """Particles at rows that are drawn by weight."""
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((40, 3))
+    weights = rng.uniform(0.1, 5, size=40)
+    weights /= weights.sum()
+    found = [hits(rows[rng.choice(40, 60, p=weights)], rows, weights) for _ in range(300)]
+    number, expected = np.transpose(found)
+    assert abs(number.mean() - expected[0]) < 4 * number.std() / np.sqrt(300)
+    assert hits(rows[:1], rows, weights)[0] == 1
+
+
+def test_weights_equal_repeats_in_what_is_told_of_gathering():
+    rng = np.random.default_rng(0)
+    rows, weights = rng.standard_normal((60, 2)), rng.integers(1, 4, size=60)
+    particles = rows[rng.integers(4, size=50)]
+    (told,) = gathered(particles, rows, weights)
+    assert gathered(particles, np.repeat(rows, weights, axis=0)) == [told]
+
+
+def test_too_few_to_tell():
+    rows = np.random.default_rng(0).standard_normal((50, 2))
+    assert gathered(np.repeat(rows[:1], 4, axis=0), rows) == []
+    assert gathered(np.repeat(rows[:1], 9, axis=0), rows) != []
+    assert gathered(rows, np.repeat(rows[:4], 9, axis=0)) == []

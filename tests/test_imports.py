@@ -66,6 +66,7 @@ MAY_IMPORT = {
         "_process",
         "_sklearn",
         "_sources",
+        "_stopping",
         "_training",
         "_typing",
         "optimizers",

@@ -10,14 +10,18 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_wine
+from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LinearRegression
+from sklearn.neural_network import MLPRegressor
 
-from skflow import ClasswiseSampler, MMDFlowSampler, SDFlowSampler, SVGDSampler
+from skflow import ClasswiseSampler, MMDFlowSampler, SDFlowGenerator, SDFlowSampler, SVGDSampler
 from skflow._base import Target
 from skflow._kernels import kernel_mean
 from skflow._space import FlowSpace
 from skflow._stopping import EarlyStopping, hold_out
-from skflow.metrics import closer_to_train_share
+from skflow._training import Training
+from skflow.metrics import closer_to_train_share, energy_distance
 
 WINE, LABELS = load_wine(return_X_y=True)
 CANCER = load_breast_cancer().data
@@ -397,3 +401,165 @@ def test_each_class_holds_out_its_own():
     with pytest.raises(ValueError, match="different rows") as raised:
         ClasswiseSampler(early(), random_state=0).fit(WINE[:69], LABELS[:69])
     assert "This was the sampler of class 1" in raised.value.__notes__[0]
+
+
+# --- the generator -------------------------------------------------------------------------------
+
+NETWORK = MLPRegressor(hidden_layer_sizes=(16,), max_iter=30, learning_rate_init=0.01)
+REGRESSORS = {  # learn by partial_fit, by a warm start, and anew
+    "network": NETWORK,
+    "warm": clone(NETWORK).set_params(solver="lbfgs", max_iter=20),
+    "linear": LinearRegression(),
+    "forest": ExtraTreesRegressor(5),
+}
+every_regressor = pytest.mark.parametrize("name", REGRESSORS)
+ignore_short_training = pytest.mark.filterwarnings("ignore:Stochastic Optimizer", "ignore:lbfgs")
+OFFSET = WINE[::2] + WINE.std(axis=0)
+
+
+def generator(regressor=NETWORK, early_stopping=True, **params):
+    """One whose steps do not depend on how many there are."""
+    params = {"schedule": "constant", "n_steps": 100, "batch_size": 150, **params}
+    return SDFlowGenerator(
+        clone(regressor), early_stopping=early_stopping, random_state=0, **params
+    )
+
+
+@every_regressor
+@ignore_short_training
+@pytest.mark.parametrize("base", [None, OFFSET], ids=["drawn", "rows"])
+def test_what_is_kept_of_a_training_is_a_shorter_one(name, base):
+    """On the rows that are left, with the seed as it is after the draw: heldout rows play no part.
+
+    So what is kept is that of the best check, which the steps after it have not touched.
+    """
+    g = generator(REGRESSORS[name], n_iter_no_change=3).fit(WINE, X_base=base)
+    kept, checks = g.n_steps_, len(g.validation_scores_)
+    assert kept == 10 * (1 + g.validation_scores_.argmax()) <= 10 * checks
+    train, heldout = (rows for rows, _ in split(WINE))
+    rng = np.random.RandomState(0)
+    rng.permutation(len(WINE))
+    alone = generator(REGRESSORS[name], early_stopping=False, n_steps=kept)
+    alone.set_params(random_state=rng).fit(train, X_base=base)
+    assert_array_equal(g.particles_, alone.particles_)
+    assert_array_equal(g.history_, alone.history_)
+    assert_array_equal(g.transform(WINE), alone.transform(WINE))
+    assert_array_equal(g._training_rows(), train)
+    assert g.bandwidth_ == alone.bandwidth_
+    assert g.score(heldout) == pytest.approx(g.best_validation_score_, rel=1e-12)
+    again = pickle.loads(pickle.dumps(g))
+    assert_array_equal(again.sample(5, random_state=0), g.sample(5, random_state=0))
+    assert_array_equal(again.validation_copying_, g.validation_copying_)
+
+
+@every_regressor
+@ignore_short_training
+def test_these_trainings_go_on_after_their_best_check(name):
+    """Without which the test above would say nothing of what is kept."""
+    g = generator(REGRESSORS[name], n_iter_no_change=3).fit(WINE)
+    assert g.n_steps_ < 10 * len(g.validation_scores_) < 100
+
+
+@pytest.mark.parametrize("name", ["network", "linear"])
+@ignore_short_training
+@pytest.mark.parametrize(("n_steps", "checks"), [(7, 1), (20, 2), (25, 3)])
+def test_a_training_is_checked_every_ten_steps_and_at_its_end(name, n_steps, checks):
+    g = generator(REGRESSORS[name], n_steps=n_steps, n_iter_no_change=1000).fit(CANCER)
+    assert len(g.validation_scores_) == len(g.validation_copying_) == checks
+    assert g.n_steps_ == min(10 * (1 + g.validation_scores_.argmax()), n_steps) == len(g.history_)
+
+
+@every_regressor
+@ignore_short_training
+def test_only_a_regressor_that_learns_on_is_copied(name, monkeypatch):
+    kept = []
+    so_far = Training.so_far
+    monkeypatch.setattr(Training, "so_far", lambda t: kept.append((t, so_far(t))) or kept[-1][1])
+    generator(REGRESSORS[name], n_steps=10).fit(WINE)
+    ((training, copied),) = kept
+    assert (copied.regressor is training.regressor) == (name in ("linear", "forest"))
+
+
+def test_a_check_looks_at_no_more_rows_than_a_step(monkeypatch):
+    looked_at, score = [], EarlyStopping._score
+    monkeypatch.setattr(
+        EarlyStopping, "_score", lambda s, Y, sigma: looked_at.append(len(Y)) or score(s, Y, sigma)
+    )
+    g = generator(LinearRegression(), n_steps=10, batch_size=50).fit(CANCER, X_base=CANCER)
+    assert looked_at == [len(CANCER[::12])]
+    assert len(g.particles_) == len(CANCER)
+
+
+@pytest.mark.parametrize("name", ["wine", "breast cancer"])
+def test_a_training_is_not_ended_too_early(name):
+    X = {"wine": WINE, "breast cancer": CANCER}[name]
+    X, unseen = X[::2], X[1::2]
+    stopped = SDFlowGenerator(early_stopping=True, random_state=0).fit(X)
+    whole = SDFlowGenerator(n_steps=300, random_state=0).fit(stopped._training_rows())
+    scale = X.std(axis=0)
+    kept, end = (
+        energy_distance(g.sample(1000, random_state=0) / scale, unseen / scale)
+        for g in (stopped, whole)
+    )
+    assert 10 * len(stopped.validation_scores_) < 500
+    assert kept < 1.2 * end
+
+
+def test_a_training_that_begins_to_copy_ends():
+    """The forest learns by heart where rows of the base went."""
+    X, unseen = CANCER[::2], CANCER[1::2]
+    params = {**COPYING, "n_steps": 200, "batch_size": 300, "n_iter_no_change": 1000}
+    g = generator(ExtraTreesRegressor(20), **params).fit(X, X_base=unseen)
+    assert g.n_steps_ < 200
+    assert g.validation_copying_[-1] > 0.75 and (g.validation_copying_[:-1] <= 0.75).all()
+
+
+def test_a_generator_that_copies_from_the_first_check_is_told_of():
+    base = split(WINE)[0][0] + 1e-6
+    with pytest.warns(UserWarning, match="copy rows of X at the first check") as caught:
+        g = generator(LinearRegression(), **COPYING).fit(WINE, X_base=base)
+    assert caught[0].filename == __file__
+    assert g.n_steps_ == 10
+
+
+def test_too_few_rows_for_a_generator():
+    with pytest.raises(ValueError, match="would hold out 1 of 10"):
+        generator(LinearRegression()).fit(WINE[:10])
+
+
+def test_partial_fit_holds_nothing_out():
+    """As that of MLPRegressor and SGDRegressor: it says so, and leaves what was fitted."""
+    g = generator(n_steps=20).fit(WINE)
+    before, history = g.sample(5, random_state=0), g.history_
+    with pytest.raises(ValueError, match=r"does not support early_stopping=True.*Use fit"):
+        g.partial_fit(WINE)
+    assert_array_equal(g.sample(5, random_state=0), before)
+    g.set_params(early_stopping=False).partial_fit(WINE)
+    assert_array_equal(g.history_[:-1], history)
+    assert g.n_steps_ == len(history) + 1
+    assert g.validation_scores_ is g.validation_copying_ is g.best_validation_score_ is None
+
+
+@pytest.mark.parametrize("name", ["network", "linear"])
+@ignore_short_training
+def test_a_warm_start_goes_on_from_what_was_kept(name):
+    g = generator(REGRESSORS[name], n_iter_no_change=2, warm_start=True).fit(WINE)
+    moved, train = g.transform(WINE), g._training_rows()
+    g.set_params(step_size=1e-12, n_steps=1).fit(WINE)
+    assert_array_equal(g._training_rows(), train)
+    assert g.n_steps_ == len(g.history_) == len(g.validation_scores_) == 1
+    far = np.abs(g.transform(WINE) - moved) / WINE.std(axis=0)
+    assert far.max() < (1e-9 if name == "linear" else 0.5)
+
+
+@every_regressor
+@ignore_short_training
+def test_without_early_stopping_its_parameters_change_nothing_in_a_generator(name):
+    plain = generator(REGRESSORS[name], early_stopping=False, n_steps=15).fit(WINE)
+    other = {"validation_fraction": 0.5, "n_iter_no_change": 1, "tol": 100.0}
+    same = clone(plain).set_params(**other).fit(WINE)
+    assert_array_equal(plain.particles_, same.particles_)
+    assert plain.n_steps_ == same.n_steps_ == 15
+    assert plain.validation_scores_ is plain.validation_copying_ is None
+    assert plain.best_validation_score_ is None
+    assert len(plain._training_rows()) == len(WINE)

@@ -7,6 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.spatial.distance import cdist
 from sklearn.datasets import load_wine
+from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import scale
 
 from skflow import DiffusionSampler, MMDFlowSampler, SDFlowGenerator, SDFlowSampler, SVGDSampler
@@ -66,6 +67,35 @@ def test_one_base_row_has_no_outside():
     flow = SDFlowSampler(n_steps=3, random_state=0).fit(TARGET, X_base=SOURCE[:1])
     assert flow.support_limit_ == np.inf
     assert np.isfinite(flow.support(TARGET)).all()
+
+
+@pytest.mark.parametrize("noise_scale", [1.0, 0.0])
+def test_rows_that_are_thrown_out_backwards_are_told_of(noise_scale):
+    """Held-out wines at the edge: `transform` brings them back, but they are nowhere."""
+    train, heldout = train_test_split(WINE[:, [6, 12]], test_size=0.5, random_state=0)
+    flow = SDFlowSampler(base="normal", noise_scale=noise_scale, random_state=0).fit(train)
+    with pytest.warns(UserWarning) as caught:
+        back = flow.inverse_transform(heldout)
+    outside = flow.support(back) > flow.support_limit_
+    assert 1 <= outside.sum() <= 5  # 3 were measured
+    assert flow.support(back).max() > 1000 * flow.support_limit_
+    (told,) = [w for w in caught if "far outside" in str(w.message)]
+    assert str(told.message).startswith(f"{outside.sum()} of 89 rows were thrown far outside")
+    assert told.filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        flow.inverse_transform(heldout[~outside])
+
+
+@every_sampler
+def test_rows_that_come_from_the_base_go_back_without_a_warning(cls):
+    params = {} if cls is DiffusionSampler else {"optimizer": "sgd"}
+    flow = cls(random_state=0, **params).fit(TARGET, X_base=SOURCE[::2])
+    moved = flow.transform(SOURCE)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        back = flow.inverse_transform(moved)
+    assert_allclose(back, SOURCE, rtol=0, atol=1e-3)
 
 
 def test_the_warning_of_a_generator_names_no_method_that_it_lacks():
