@@ -130,11 +130,10 @@ def _framed(rows, drawn, first):
     """Rows in a frame, if they were drawn in one or `set_output` asked for it."""
     if hasattr(rows, "columns"):
         return rows
-    adapters = ADAPTERS_MANAGER.adapters
     library = _get_output_config("transform", first)["dense"]
-    adapter = adapters.get(library) or next(
-        (a for a in adapters.values() if a.is_supported_container(drawn)), None
-    )
+    if library == "default":
+        library = type(drawn).__module__.partition(".")[0]
+    adapter = ADAPTERS_MANAGER.adapters.get(library)  # to ask each of them would import pandas
     if adapter is None:
         return rows
     return adapter.create_container(rows, drawn, columns=_check_feature_names_in(first))
