@@ -435,7 +435,7 @@ def test_the_rule():
     assert most_faithful(results([0.1, 0.2], [0.65, 0.5])) == 0  # the limit itself passes
     assert most_faithful(results(energies, shares), limit=-0.55) == 3
     assert most_faithful(results(energies, shares), limit=-1) == 0
-    swapped = {"fidelity": "neg_closer_to_train_share", "memorisation": "neg_energy_distance"}
+    swapped = {"fidelity": "neg_closer_to_train_share", "memorization": "neg_energy_distance"}
     assert most_faithful(results(shares, energies), **swapped) == 2
     nan = np.nan
     assert most_faithful(results([nan, 0.3, 0.1], [0.5, 0.5, nan])) == 1

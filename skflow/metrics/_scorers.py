@@ -22,7 +22,7 @@ from skflow.metrics._mean_discrepancy import (
     maximum_mean_discrepancy,
     maximum_mean_discrepancy_test,
 )
-from skflow.metrics._memorisation import (
+from skflow.metrics._memorization import (
     closer_to_train_share,
     nearest_distance_ratio,
     nearest_neighbor_adversarial_accuracy,
@@ -440,7 +440,7 @@ def get_sample_scorer_names() -> list[str]:
     {
         "cv_results": [dict],
         "fidelity": [str],
-        "memorisation": [str],
+        "memorization": [str],
         "limit": [Interval(Real, None, None, closed="neither")],
     },
     prefer_skip_nested_validation=True,
@@ -449,7 +449,7 @@ def most_faithful(
     cv_results: Mapping[str, Any],
     *,
     fidelity: str = "neg_energy_distance",
-    memorisation: str = "neg_closer_to_train_share",
+    memorization: str = "neg_closer_to_train_share",
     limit: float = -0.65,
 ) -> int:
     """Choose the most faithful candidate of a search among those that do not copy.
@@ -466,7 +466,7 @@ def most_faithful(
     fidelity : str, default="neg_energy_distance"
         Name of the score of which the highest mean over the folds is chosen.
 
-    memorisation : str, default="neg_closer_to_train_share"
+    memorization : str, default="neg_closer_to_train_share"
         Name of the score that says who copies.
 
     limit : float, default=-0.65
@@ -509,18 +509,18 @@ def most_faithful(
     ... )
     1
     """
-    fidelities, memorisations = (
-        _mean_scores(cv_results, name) for name in (fidelity, memorisation)
+    fidelities, memorizations = (
+        _mean_scores(cv_results, name) for name in (fidelity, memorization)
     )
-    is_scored = ~(np.isnan(fidelities) | np.isnan(memorisations))
+    is_scored = ~(np.isnan(fidelities) | np.isnan(memorizations))
     if not is_scored.any():
-        raise ValueError(f"No candidate has both scores, {fidelity} and {memorisation}.")
-    passes = is_scored & (memorisations >= limit)
+        raise ValueError(f"No candidate has both scores, {fidelity} and {memorization}.")
+    passes = is_scored & (memorizations >= limit)
     if not passes.any():
-        best = int(np.argmax(np.where(is_scored, memorisations, -np.inf)))
+        best = int(np.argmax(np.where(is_scored, memorizations, -np.inf)))
         warnings.warn(
-            f"All candidates copy: none has a mean {memorisation} of at least {limit:g}. The one "
-            f"that copies least is chosen, with {memorisations[best]:.3g}. Search over wider "
+            f"All candidates copy: none has a mean {memorization} of at least {limit:g}. The one "
+            f"that copies least is chosen, with {memorizations[best]:.3g}. Search over wider "
             "bandwidths or fewer steps.",
             UserWarning,
             stacklevel=3,
