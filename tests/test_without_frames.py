@@ -22,10 +22,10 @@ sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "tests")!r}]
 """
 
 
-def run_without(code):
-    """Run `code` in a new interpreter that finds no library of data frames."""
+def run_without(code, folder=ROOT):
+    """Run `code` in a new interpreter, in a folder, that finds no library of data frames."""
     command = [sys.executable, "-c", WITHOUT + code]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout.strip()
 
@@ -70,17 +70,18 @@ def test_samples_through_pipelines():
 
 
 # What a reader meets first. Other pages are about frames, too, and say so.
-PAGES = ["README.md"]
-PAGES += [f"docs/{page}.md" for page in ("carry", "bandwidth", "generator", "copying")]
+FIRST = "start", "make_rows", "carry", "bandwidth", "generator", "copying"
+PAGES = ["README.md", *(f"docs/{page}.md" for page in FIRST)]
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_snippets_of_the_first_pages_run(page):
+def test_snippets_of_the_first_pages_run(page, tmp_path):
     run_without(
         f"""
 import matplotlib
 matplotlib.use("agg")
 from test_docs import ROOT, run_snippets
 run_snippets(ROOT / {page!r})
-"""
+""",
+        tmp_path,
     )
