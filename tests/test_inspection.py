@@ -16,6 +16,7 @@ from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+import skflow
 from skflow import DiffusionSampler, SDFlowGenerator, SDFlowSampler, inspection
 from skflow.inspection import (
     BandwidthSearchDisplay,
@@ -501,8 +502,55 @@ def test_before_fit(display):
 
 @of_a_sampler
 def test_what_is_no_sampler(display):
-    with pytest.raises(TypeError, match="of a Pipeline, pass the last step"):
+    message = f"{display.__name__}.from_estimator needs .* StandardScaler has n"
+    with pytest.raises(TypeError, match=message):
         FROM_SAMPLER[display](StandardScaler().fit(MOONS), MOONS)
+
+
+DRAWN = [MarginalsDisplay, CorrelationsDisplay, NearestDistanceDisplay]
+
+
+@pytest.fixture(scope="module")
+def pipelines():
+    """Fitted to wines: a pipeline, and a search for one."""
+    pipeline = make_pipeline(StandardScaler(), sampler()).fit(WINE)
+    grid = {"sdflowsampler__bandwidth": [0.5, 1.0]}
+    return {"pipeline": pipeline, "search": GridSearchCV(pipeline, grid, cv=2).fit(WINE)}
+
+
+@pytest.mark.parametrize("kind", ["pipeline", "search"])
+@pytest.mark.parametrize("display", DRAWN, ids=lambda d: d.__name__)
+def test_rows_are_drawn_through_a_pipeline(pipelines, kind, display):
+    drawn = display.from_estimator(pipelines[kind], WINE, random_state=0)
+    rows = skflow.sample(pipelines[kind], len(WINE), random_state=0)
+    expected = display.from_predictions(*([rows, WINE] if display is DRAWN[2] else [WINE, rows]))
+    assert_array_equal(drawn.synthetic, expected.synthetic)
+    if display is not NearestDistanceDisplay:
+        assert drawn.feature_names == list(WINE.columns)
+
+
+@pytest.mark.parametrize("kind", ["pipeline", "search"])
+def test_the_history_is_that_of_the_last_step(pipelines, kind):
+    fitted = getattr(pipelines[kind], "best_estimator_", pipelines[kind])
+    display = ConvergenceDisplay.from_estimator(pipelines[kind])
+    assert_allclose(display.speed**2, fitted[-1].history_)
+    assert "column standard deviations" in display.ax_.get_ylabel()
+
+
+@pytest.mark.parametrize("display", [EvolutionDisplay, VelocityFieldDisplay])
+def test_a_flow_behind_other_steps_is_shown_alone(pipelines, display):
+    for estimator in pipelines.values():
+        with pytest.raises(TypeError, match=r"pass the last step, pipeline\[-1\], and rows as"):
+            display.from_estimator(estimator, WINE)
+    pipeline = pipelines["pipeline"]
+    display.from_estimator(pipeline[-1], pipeline[:-1].transform(WINE), random_state=0)
+    alone = GridSearchCV(sampler(), {"bandwidth": [0.5]}, cv=2).fit(MOONS)
+    display.from_estimator(alone, MOONS, random_state=0)
+
+
+def test_a_mixture_is_drawn_without_a_seed():
+    display = MarginalsDisplay.from_estimator(GaussianMixture().fit(MOONS), MOONS)
+    assert display.synthetic.shape == MOONS.shape
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from skflow.inspection._panels import (
     REAL,
     SYNTHETIC,
     bins_of,
+    check_flow,
     check_rows,
     check_same_width,
-    check_sampler,
     drawn_at,
     have_one_scale,
     height_of,
@@ -213,8 +213,8 @@ class EvolutionDisplay:
 
         Parameters
         ----------
-        estimator : sampler
-            Fitted.
+        estimator : sampler, or a search for one
+            Fitted; of a pipeline, its last step.
         X : array-like of shape (n_samples, n_features), default=None
             The target, shown behind the rows.
         X_base : array-like of shape (n_rows, n_features), default=None
@@ -244,7 +244,7 @@ class EvolutionDisplay:
         -----
         Rows are carried anew for each time.
         """
-        check_sampler(estimator, cls.__name__, "interpolate")
+        estimator = check_flow(estimator, cls.__name__, "interpolate")
         if X_base is None:
             stages = drawn_at(estimator, times, n_samples, random_state)
         else:

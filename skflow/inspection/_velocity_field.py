@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike
 from skflow.inspection._panels import (
     REAL,
     SYNTHETIC,
+    check_flow,
     check_rows,
     check_same_width,
-    check_sampler,
     deviations,
     drawn_at,
     have_one_scale,
@@ -235,8 +235,8 @@ class VelocityFieldDisplay:
 
         Parameters
         ----------
-        estimator : sampler
-            Fitted.
+        estimator : sampler, or a search for one
+            Fitted; of a pipeline, its last step.
         X : array-like of shape (n_samples, n_features), default=None
             The target, shown behind the arrows.
         t : float, default=0.0
@@ -263,7 +263,7 @@ class VelocityFieldDisplay:
         VelocityFieldDisplay
             The picture.
         """
-        check_sampler(estimator, cls.__name__, "velocity_at")
+        estimator = check_flow(estimator, cls.__name__, "velocity_at")
         if not (isinstance(t, Real) and 0 <= t <= 1):
             raise ValueError(f"t must be a number in [0, 1], from base to target; got {t!r}.")
         names = names_of(estimator.n_features_in_, X, estimator, given=feature_names)
