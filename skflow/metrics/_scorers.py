@@ -104,6 +104,14 @@ _JUDGES = {
 }
 
 
+def names_by_kind():
+    """Names of scorers of fidelity, and the ideals of those of copying by their names."""
+    both = {"fidelity_without_copying"}
+    fidelity = {name for name, judge in _JUDGES.items() if not judge.needs_train}
+    copying = dict.fromkeys(_JUDGES.keys() - fidelity - both, 0.0)
+    return fidelity, {**copying, "neg_closer_to_train_share": -0.5}
+
+
 def _seeds(random_state, heldout):
     """Two seeds: every fold has its own, and all candidates of a search the same in each.
 
