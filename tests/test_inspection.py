@@ -1,5 +1,6 @@
 """Pictures are drawn, and show what they are about."""
 
+import pickle
 import sys
 import warnings
 from io import BytesIO
@@ -27,7 +28,8 @@ from skflow.inspection import (
     NearestDistanceDisplay,
     VelocityFieldDisplay,
 )
-from skflow.metrics import nearest_neighbor_distances
+from skflow.metrics import get_sample_scorer_names, nearest_neighbor_distances
+from skflow.metrics._scorers import names_by_kind
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -127,6 +129,40 @@ def test_evolution_shows_the_rows_of_the_flow(fitted):
         assert_allclose(rows.get_offsets(), fitted[2].interpolate(MOONS[:20] * 2, t))
         assert holds(ax, np.asarray(rows.get_offsets()))
         assert ax.get_aspect() == 1
+
+
+def test_the_target_is_what_was_fitted(fitted):
+    for display in (EvolutionDisplay, VelocityFieldDisplay):
+        shown = display.from_estimator(fitted[3], random_state=0)
+        assert_allclose(shown.X, WINE.iloc[:, :3])
+        assert shown.feature_names == list(WINE.columns[:3])
+        forgetful = pickle.loads(pickle.dumps(fitted[3]))
+        assert display.from_estimator(forgetful, random_state=0).X is None
+
+
+@pytest.mark.parametrize("follow", [True, False], ids=["given rows", "drawn rows"])
+def test_the_base_taken_for_the_target_is_noticed(follow):
+    kind = load_wine().target
+    target, source = WINE[kind == 1], WINE[kind == 0]
+    flow = SDFlowSampler(n_steps=30, random_state=0).fit(target, X_base=source[:30])
+    rows = {"X_base": source[30:]} if follow else {"random_state": 0}
+    with pytest.warns(UserWarning, match="moves away from X.* pass rows to start from as X_base"):
+        EvolutionDisplay.from_estimator(flow, source[30:], **rows)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        EvolutionDisplay.from_estimator(flow, target, **rows)
+
+
+@pytest.mark.parametrize("base", ["mixture", "normal"])
+def test_a_short_way_to_rows_that_were_held_out_is_no_mistake(base):
+    for seed in range(5):
+        for X in (WINE, MOONS):
+            train, heldout = train_test_split(X, test_size=0.5, random_state=seed)
+            flow = sampler(base=base, random_state=seed).fit(train)
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                EvolutionDisplay.from_estimator(flow, heldout, times=[0, 1], random_state=seed)
+            plt.close("all")
 
 
 def test_evolution_follows_the_rows_of_sample():
@@ -243,6 +279,7 @@ def test_arrows_point_where_rows_go(fitted):
     speed = np.linalg.norm(velocity, axis=1)
     assert_allclose(arrows.get_array(), speed)
     assert arrows.get_clim() == (0, speed.max())
+    assert display.figure_.axes[-1].get_ylabel().endswith("arrows: direction only")
     cosines = (arrows.U * velocity[:, 0] + arrows.V * velocity[:, 1]) / speed
     assert_allclose(cosines, np.hypot(arrows.U, arrows.V))
     assert holds(display.ax_, display.places)
@@ -444,6 +481,44 @@ def test_bandwidth_search():
     assert display.axes_[0, 0].get_xscale() == "log"
     image = check_picture(display, *display.axes_.ravel())
     assert has_color(image, REAL) and has_color(image, SYNTHETIC)
+
+
+def scored(**scores):
+    return search(
+        {"bandwidth": [0.5, 1.0]},
+        scoring=lambda flow, X, y=None: scores,
+        refit=next(iter(scores)),
+    )
+
+
+def test_scores_are_found_by_their_names():
+    both = {"fidelity_without_copying": 0.3, "mine": 0.4}
+    energy, share = {"neg_energy_distance": -0.1}, {"neg_closer_to_train_share": -0.6}
+    found = scored(**both, **energy, **share)
+    display = BandwidthSearchDisplay.from_estimator(found)
+    assert display.score_names == (*energy, *share)
+    assert_array_equal(display.copying, [-0.6, -0.6])
+    dashed = {"without copying": [-0.5, -0.5]}
+    lines = {line.get_label(): line.get_ydata() for line in display.axes_[1, 0].lines}
+    assert lines.items() >= dashed.items()
+    display = BandwidthSearchDisplay.from_estimator(found, fidelity="mine", ideal_copying=-0.4)
+    assert display.score_names == ("mine", *share)
+    lines = {line.get_label(): line.get_ydata() for line in display.axes_[1, 0].lines}
+    assert list(lines["without copying"]) == [-0.4, -0.4]
+    two = scored(**energy, **share, neg_privacy_loss=-0.1)
+    with pytest.raises(ValueError, match=r"has 2 scores .* for copying among .* copying="):
+        BandwidthSearchDisplay.from_estimator(two)
+    display = BandwidthSearchDisplay.from_estimator(two, copying="neg_privacy_loss")
+    assert display.score_names == (*energy, "neg_privacy_loss")
+    with pytest.raises(ValueError, match=r"has 0 scores .* for fidelity among .* fidelity="):
+        BandwidthSearchDisplay.from_estimator(scored(**both, **share))
+
+
+def test_every_score_is_for_fidelity_or_copying_or_both():
+    fidelity, ideals = names_by_kind()
+    assert not fidelity & ideals.keys()
+    kinds = fidelity | ideals.keys() | {"fidelity_without_copying"}
+    assert kinds == set(get_sample_scorer_names())
 
 
 def test_a_search_over_rules_in_a_pipeline():
