@@ -48,8 +48,8 @@ def sample(
     Raises
     ------
     TypeError
-        If the last step has no ``sample``, or an earlier one no ``inverse_transform``; before
-        anything is drawn.
+        If the last step has no ``sample``, or an earlier one no ``inverse_transform``, before
+        anything is drawn; or if the ``inverse_transform`` of a step raises an error.
     sklearn.exceptions.NotFittedError
         If the pipeline is not fitted.
 
@@ -57,6 +57,9 @@ def sample(
     -----
     A step that loses something, as PCA with few components, gives back the rows of what it kept:
     samples then have less spread than the data.
+
+    Behind ``SimpleImputer(add_indicator=True)`` samples have missing values, as the data have. No
+    other imputer can be undone: impute before the pipeline, and fit it to the imputed rows.
 
     Examples
     --------
@@ -94,19 +97,45 @@ def sample(
 def check_way_back(steps):
     """Raise a TypeError unless rows can be brought back through all of these named steps."""
     for name, step in steps:
-        if not _can_be_undone(step):
-            raise TypeError(
-                f"Samples cannot be brought back through step {name!r}: {type(step).__name__} has "
-                "no inverse_transform."
-            )
+        obstacle = _obstacle(step)
+        if obstacle is not None:
+            raise _no_way_back(name, f"{type(step).__name__} has {obstacle}")
         check_is_fitted(step)
 
 
 def undo(steps, rows):
     """Rows as they were before these named steps."""
-    for _, step in reversed(steps):
-        rows = step.inverse_transform(rows)
+    for name, step in reversed(steps):
+        if hasattr(step, "add_indicator"):  # an imputer, whose way back takes no frames
+            rows = np.asarray(rows)
+        try:
+            rows = step.inverse_transform(rows)
+        except Exception as error:
+            reason = f"{type(step).__name__}.inverse_transform raised {type(error).__name__}"
+            raise _no_way_back(name, f"{reason}: {error}".rstrip(".")) from error
     return rows
+
+
+def _no_way_back(name, reason):
+    return TypeError(
+        f"Samples cannot be brought back through step {name!r}: {reason}. Transform the data by "
+        "this step first, and leave it out of the pipeline: samples are then rows as it makes "
+        "them."
+    )
+
+
+def _obstacle(step):
+    """What a step has or lacks so that it cannot be undone, as far as it is known before."""
+    if not hasattr(step, "inverse_transform"):
+        return "no inverse_transform"
+    # A FunctionTransformer without an inverse takes the identity for it.
+    if isinstance(step, FunctionTransformer) and step.func and not step.inverse_func:
+        return "no inverse_func"
+    # These have the method, and raise: SimpleImputer and KernelPCA, by default.
+    for parameter in ("add_indicator", "fit_inverse_transform"):
+        if not getattr(step, parameter, True):
+            return f"no inverse_transform with {parameter}=False"
+    return None
 
 
 def steps_of(estimator, name="estimator"):
@@ -120,22 +149,14 @@ def steps_of(estimator, name="estimator"):
     return [flat for name, step in named for flat in steps_of(step, name)]
 
 
-def _can_be_undone(step):
-    # A FunctionTransformer without an inverse takes the identity for it.
-    if isinstance(step, FunctionTransformer) and step.func is not None:
-        return step.inverse_func is not None
-    return hasattr(step, "inverse_transform")
-
-
 def _framed(rows, drawn, first):
     """Rows in a frame, if they were drawn in one or `set_output` asked for it."""
     if hasattr(rows, "columns"):
         return rows
-    adapters = ADAPTERS_MANAGER.adapters
     library = _get_output_config("transform", first)["dense"]
-    adapter = adapters.get(library) or next(
-        (a for a in adapters.values() if a.is_supported_container(drawn)), None
-    )
+    if library == "default":
+        library = type(drawn).__module__.partition(".")[0]
+    adapter = ADAPTERS_MANAGER.adapters.get(library)  # to ask each of them would import pandas
     if adapter is None:
         return rows
     return adapter.create_container(rows, drawn, columns=_check_feature_names_in(first))

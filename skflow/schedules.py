@@ -190,7 +190,7 @@ SCHEDULES = {"constant": Constant, "cosine": Cosine, "geometric": Geometric, "li
 
 
 def auto_schedule(
-    X: np.ndarray, weights: np.ndarray | None, bandwidth: float
+    X: np.ndarray, sample_weight: np.ndarray | None, bandwidth: float
 ) -> Geometric | Constant:
     """From half the distance of a typical pair of rows down to the bandwidth, geometrically.
 
@@ -201,7 +201,7 @@ def auto_schedule(
     ----------
     X : ndarray of shape (n_samples, n_features)
         Target rows.
-    weights : ndarray of shape (n_samples,) or None
+    sample_weight : ndarray of shape (n_samples,) or None
         Their weights.
     bandwidth : float
         The last bandwidth.
@@ -219,7 +219,7 @@ def auto_schedule(
     >>> schedule(0.0), schedule(1.0)
     (4.0, 1.0)
     """
-    factor = np.sqrt(median_squared_distance(X, weights) / 4) / bandwidth
+    factor = np.sqrt(median_squared_distance(X, sample_weight) / 4) / bandwidth
     return Geometric(float(factor), 1.0) if factor > _WORTH_A_SCHEDULE else Constant()
 
 
@@ -236,7 +236,7 @@ def _representatives(X, weights, n_rows=_MEDIAN_ROWS):
     Every row when there are few; else a systematic sample of the rows sorted by their first
     column, then the second, and so on. Integer weights and repeated rows give the same sample.
     """
-    weights = np.ones(len(X)) if weights is None else np.asarray(weights, dtype=np.float64)
+    weights = _as_array(weights, len(X))
     if len(X) <= n_rows:
         return X, weights
     order = np.lexsort(X.T[::-1])
@@ -245,7 +245,11 @@ def _representatives(X, weights, n_rows=_MEDIAN_ROWS):
     return X[order[np.searchsorted(cumulative, places)]], np.ones(n_rows)
 
 
-def median_squared_distance(X: np.ndarray, weights: np.ndarray | None = None) -> float:
+def _as_array(weights, n_rows):
+    return np.ones(n_rows) if weights is None else np.asarray(weights, dtype=np.float64)
+
+
+def median_squared_distance(X: np.ndarray, sample_weight: np.ndarray | None = None) -> float:
     """Median squared distance over all ordered pairs of rows, a row with itself included.
 
     The pairs (i, i) make integer weights equal repeated rows. Above 1024 rows it is the median
@@ -255,7 +259,7 @@ def median_squared_distance(X: np.ndarray, weights: np.ndarray | None = None) ->
     ----------
     X : ndarray of shape (n_samples, n_features)
         The rows.
-    weights : ndarray of shape (n_samples,), default=None
+    sample_weight : ndarray of shape (n_samples,), default=None
         Weights of the rows; equal by default.
 
     Returns
@@ -270,7 +274,7 @@ def median_squared_distance(X: np.ndarray, weights: np.ndarray | None = None) ->
     >>> median_squared_distance(np.array([[0.0], [1.0], [3.0]]))
     1.0
     """
-    X, weights = _representatives(np.asarray(X, dtype=np.float64), weights)
+    X, weights = _representatives(np.asarray(X, dtype=np.float64), sample_weight)
     weights = weights / weights.max()  # so that products are neither 0 nor infinite
     rows, columns = np.triu_indices(len(X), k=1)
     squared = np.append(pdist(X, "sqeuclidean"), 0.0)
@@ -285,7 +289,7 @@ def _spread(X, weights):
 
 
 def neighbor_distance(
-    X: np.ndarray, weights: np.ndarray | None = None, n_neighbors: int = 10
+    X: np.ndarray, sample_weight: np.ndarray | None = None, n_neighbors: int = 10
 ) -> float:
     """Median distance of a row to its tenth nearest neighbour, or another.
 
@@ -296,7 +300,7 @@ def neighbor_distance(
     ----------
     X : ndarray of shape (n_samples, n_features)
         The rows.
-    weights : ndarray of shape (n_samples,), default=None
+    sample_weight : ndarray of shape (n_samples,), default=None
         Weights of the rows; ones by default.
     n_neighbors : int, default=10
         Which neighbour.
@@ -314,8 +318,9 @@ def neighbor_distance(
     5.0
     """
     X = np.asarray(X, dtype=np.float64)
-    rows, mass = _representatives(X, weights, _NEIGHBOR_ROWS if len(X) > _MEDIAN_ROWS else len(X))
-    weights = np.ones(len(X)) if weights is None else np.asarray(weights, dtype=np.float64)
+    n_rows = _NEIGHBOR_ROWS if len(X) > _MEDIAN_ROWS else len(X)
+    rows, mass = _representatives(X, sample_weight, n_rows)
+    weights = _as_array(sample_weight, len(X))
     wanted = min(n_neighbors + 1, weights.sum() / 2) * (1 - 1e-12)  # the row itself is one
     reached = [_reach(cdist(row[None], X)[0], weights, wanted) for row in rows]
     return _weighted_median(np.array(reached), mass)
@@ -337,21 +342,21 @@ def _weighted_median(values, weights):
     return float(values[order[np.searchsorted(cumulative, middle)]])
 
 
-def _auto(X, weights, Y):
+def _auto(X, sample_weight, Y):
     """The distance from a typical target row to its tenth neighbour.
 
     Where most rows coincide with so many others, half the distance of a typical pair instead, and
     where most pairs coincide, half the root mean squared one.
     """
     return (
-        neighbor_distance(X, weights)
-        or np.sqrt(median_squared_distance(X, weights) / 4)
-        or np.sqrt(X.shape[1] / 2) * _spread(X, weights)
+        neighbor_distance(X, sample_weight)
+        or np.sqrt(median_squared_distance(X, sample_weight) / 4)
+        or np.sqrt(X.shape[1] / 2) * _spread(X, sample_weight)
     )
 
 
 def _median_rule(factor):
-    def rule(X, weights, Y):
+    def rule(X, sample_weight, Y):
         return np.sqrt(factor * median_squared_distance(Y) / np.log(len(Y) + 1))
 
     return rule
@@ -362,15 +367,15 @@ def _n_rows(X, weights):
     return len(X) if weights is None else np.sum(weights)
 
 
-def _scott(X, weights, Y):
+def _scott(X, sample_weight, Y):
     n_features = X.shape[1]
-    return _spread(X, weights) * _n_rows(X, weights) ** (-1 / (n_features + 4))
+    return _spread(X, sample_weight) * _n_rows(X, sample_weight) ** (-1 / (n_features + 4))
 
 
-def _silverman(X, weights, Y):
+def _silverman(X, sample_weight, Y):
     n_features = X.shape[1]
-    shrunk = _n_rows(X, weights) * (n_features + 2) / 4
-    return _spread(X, weights) * shrunk ** (-1 / (n_features + 4))
+    shrunk = _n_rows(X, sample_weight) * (n_features + 2) / 4
+    return _spread(X, sample_weight) * shrunk ** (-1 / (n_features + 4))
 
 
 BANDWIDTH_RULES = {

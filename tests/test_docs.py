@@ -188,3 +188,32 @@ def test_docstrings_are_numpydoc(name):
         if code not in left_out or (code == "EX01" and path == name)
     ]
     assert not errors
+
+
+# --- spelling -----------------------------------------------------------------------------------
+
+BRITISH = re.compile(r"isation|is(e|ed|er|es|ing)$|ours?$|neighbour|centre|grey|analogue|catalogue")
+NEITHER = {"classwise", "denoise", "denoiser", "denoising", "noise"}
+
+
+def names_in_code():
+    """What users write: names, methods, parameters, attributes, and the scorers."""
+    yield from skflow.metrics.get_sample_scorer_names()
+    for name, value in PUBLIC.items():
+        yield from name.split(".")
+        if is_documented_elsewhere(value):
+            continue
+        for path in with_methods(name, value):
+            method = path.removeprefix(name).lstrip(".")
+            yield method
+            part = getattr(value, method) if method else value
+            yield from inspect.signature(part).parameters if callable(part) else ()
+        yield from re.findall(r"^ {4}(\w+_) :", value.__doc__, re.MULTILINE)
+
+
+def test_names_are_spelled_as_those_of_scikit_learn():
+    words = {
+        word.lower() for name in names_in_code() for word in re.findall("[A-Za-z][a-z]*", name)
+    }
+    assert {"history", "memorization", "neighbor", "velocity", "denoiser"} <= words
+    assert {word for word in words if BRITISH.search(word)} <= NEITHER

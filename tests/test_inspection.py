@@ -1,5 +1,6 @@
 """Pictures are drawn, and show what they are about."""
 
+import pickle
 import sys
 import warnings
 from io import BytesIO
@@ -16,6 +17,7 @@ from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+import skflow
 from skflow import DiffusionSampler, SDFlowGenerator, SDFlowSampler, inspection
 from skflow.inspection import (
     BandwidthSearchDisplay,
@@ -26,7 +28,8 @@ from skflow.inspection import (
     NearestDistanceDisplay,
     VelocityFieldDisplay,
 )
-from skflow.metrics import nearest_neighbor_distances
+from skflow.metrics import get_sample_scorer_names, nearest_neighbor_distances
+from skflow.metrics._scorers import names_by_kind
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -126,6 +129,40 @@ def test_evolution_shows_the_rows_of_the_flow(fitted):
         assert_allclose(rows.get_offsets(), fitted[2].interpolate(MOONS[:20] * 2, t))
         assert holds(ax, np.asarray(rows.get_offsets()))
         assert ax.get_aspect() == 1
+
+
+def test_the_target_is_what_was_fitted(fitted):
+    for display in (EvolutionDisplay, VelocityFieldDisplay):
+        shown = display.from_estimator(fitted[3], random_state=0)
+        assert_allclose(shown.X, WINE.iloc[:, :3])
+        assert shown.feature_names == list(WINE.columns[:3])
+        forgetful = pickle.loads(pickle.dumps(fitted[3]))
+        assert display.from_estimator(forgetful, random_state=0).X is None
+
+
+@pytest.mark.parametrize("follow", [True, False], ids=["given rows", "drawn rows"])
+def test_the_base_taken_for_the_target_is_noticed(follow):
+    kind = load_wine().target
+    target, source = WINE[kind == 1], WINE[kind == 0]
+    flow = SDFlowSampler(n_steps=30, random_state=0).fit(target, X_base=source[:30])
+    rows = {"X_base": source[30:]} if follow else {"random_state": 0}
+    with pytest.warns(UserWarning, match="moves away from X.* pass rows to start from as X_base"):
+        EvolutionDisplay.from_estimator(flow, source[30:], **rows)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        EvolutionDisplay.from_estimator(flow, target, **rows)
+
+
+@pytest.mark.parametrize("base", ["mixture", "normal"])
+def test_a_short_way_to_rows_that_were_held_out_is_no_mistake(base):
+    for seed in range(5):
+        for X in (WINE, MOONS):
+            train, heldout = train_test_split(X, test_size=0.5, random_state=seed)
+            flow = sampler(base=base, random_state=seed).fit(train)
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                EvolutionDisplay.from_estimator(flow, heldout, times=[0, 1], random_state=seed)
+            plt.close("all")
 
 
 def test_evolution_follows_the_rows_of_sample():
@@ -242,6 +279,7 @@ def test_arrows_point_where_rows_go(fitted):
     speed = np.linalg.norm(velocity, axis=1)
     assert_allclose(arrows.get_array(), speed)
     assert arrows.get_clim() == (0, speed.max())
+    assert display.figure_.axes[-1].get_ylabel().endswith("arrows: direction only")
     cosines = (arrows.U * velocity[:, 0] + arrows.V * velocity[:, 1]) / speed
     assert_allclose(cosines, np.hypot(arrows.U, arrows.V))
     assert holds(display.ax_, display.places)
@@ -445,6 +483,44 @@ def test_bandwidth_search():
     assert has_color(image, REAL) and has_color(image, SYNTHETIC)
 
 
+def scored(**scores):
+    return search(
+        {"bandwidth": [0.5, 1.0]},
+        scoring=lambda flow, X, y=None: scores,
+        refit=next(iter(scores)),
+    )
+
+
+def test_scores_are_found_by_their_names():
+    both = {"fidelity_without_copying": 0.3, "mine": 0.4}
+    energy, share = {"neg_energy_distance": -0.1}, {"neg_closer_to_train_share": -0.6}
+    found = scored(**both, **energy, **share)
+    display = BandwidthSearchDisplay.from_estimator(found)
+    assert display.score_names == (*energy, *share)
+    assert_array_equal(display.copying, [-0.6, -0.6])
+    dashed = {"without copying": [-0.5, -0.5]}
+    lines = {line.get_label(): line.get_ydata() for line in display.axes_[1, 0].lines}
+    assert lines.items() >= dashed.items()
+    display = BandwidthSearchDisplay.from_estimator(found, fidelity="mine", ideal_copying=-0.4)
+    assert display.score_names == ("mine", *share)
+    lines = {line.get_label(): line.get_ydata() for line in display.axes_[1, 0].lines}
+    assert list(lines["without copying"]) == [-0.4, -0.4]
+    two = scored(**energy, **share, neg_privacy_loss=-0.1)
+    with pytest.raises(ValueError, match=r"has 2 scores .* for copying among .* copying="):
+        BandwidthSearchDisplay.from_estimator(two)
+    display = BandwidthSearchDisplay.from_estimator(two, copying="neg_privacy_loss")
+    assert display.score_names == (*energy, "neg_privacy_loss")
+    with pytest.raises(ValueError, match=r"has 0 scores .* for fidelity among .* fidelity="):
+        BandwidthSearchDisplay.from_estimator(scored(**both, **share))
+
+
+def test_every_score_is_for_fidelity_or_copying_or_both():
+    fidelity, ideals = names_by_kind()
+    assert not fidelity & ideals.keys()
+    kinds = fidelity | ideals.keys() | {"fidelity_without_copying"}
+    assert kinds == set(get_sample_scorer_names())
+
+
 def test_a_search_over_rules_in_a_pipeline():
     found = search(
         {"sdflowsampler__bandwidth": ["auto", 0.5]},
@@ -501,8 +577,55 @@ def test_before_fit(display):
 
 @of_a_sampler
 def test_what_is_no_sampler(display):
-    with pytest.raises(TypeError, match="of a Pipeline, pass the last step"):
+    message = f"{display.__name__}.from_estimator needs .* StandardScaler has n"
+    with pytest.raises(TypeError, match=message):
         FROM_SAMPLER[display](StandardScaler().fit(MOONS), MOONS)
+
+
+DRAWN = [MarginalsDisplay, CorrelationsDisplay, NearestDistanceDisplay]
+
+
+@pytest.fixture(scope="module")
+def pipelines():
+    """Fitted to wines: a pipeline, and a search for one."""
+    pipeline = make_pipeline(StandardScaler(), sampler()).fit(WINE)
+    grid = {"sdflowsampler__bandwidth": [0.5, 1.0]}
+    return {"pipeline": pipeline, "search": GridSearchCV(pipeline, grid, cv=2).fit(WINE)}
+
+
+@pytest.mark.parametrize("kind", ["pipeline", "search"])
+@pytest.mark.parametrize("display", DRAWN, ids=lambda d: d.__name__)
+def test_rows_are_drawn_through_a_pipeline(pipelines, kind, display):
+    drawn = display.from_estimator(pipelines[kind], WINE, random_state=0)
+    rows = skflow.sample(pipelines[kind], len(WINE), random_state=0)
+    expected = display.from_predictions(*([rows, WINE] if display is DRAWN[2] else [WINE, rows]))
+    assert_array_equal(drawn.synthetic, expected.synthetic)
+    if display is not NearestDistanceDisplay:
+        assert drawn.feature_names == list(WINE.columns)
+
+
+@pytest.mark.parametrize("kind", ["pipeline", "search"])
+def test_the_history_is_that_of_the_last_step(pipelines, kind):
+    fitted = getattr(pipelines[kind], "best_estimator_", pipelines[kind])
+    display = ConvergenceDisplay.from_estimator(pipelines[kind])
+    assert_allclose(display.speed**2, fitted[-1].history_)
+    assert "column standard deviations" in display.ax_.get_ylabel()
+
+
+@pytest.mark.parametrize("display", [EvolutionDisplay, VelocityFieldDisplay])
+def test_a_flow_behind_other_steps_is_shown_alone(pipelines, display):
+    for estimator in pipelines.values():
+        with pytest.raises(TypeError, match=r"pass the last step, pipeline\[-1\], and rows as"):
+            display.from_estimator(estimator, WINE)
+    pipeline = pipelines["pipeline"]
+    display.from_estimator(pipeline[-1], pipeline[:-1].transform(WINE), random_state=0)
+    alone = GridSearchCV(sampler(), {"bandwidth": [0.5]}, cv=2).fit(MOONS)
+    display.from_estimator(alone, MOONS, random_state=0)
+
+
+def test_a_mixture_is_drawn_without_a_seed():
+    display = MarginalsDisplay.from_estimator(GaussianMixture().fit(MOONS), MOONS)
+    assert display.synthetic.shape == MOONS.shape
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,11 @@ from sklearn import config_context
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer, load_wine
-from sklearn.decomposition import PCA
+from sklearn.decomposition import PCA, KernelPCA
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_selection import SelectKBest
 from sklearn.frozen import FrozenEstimator
+from sklearn.impute import KNNImputer, SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, make_scorer
 from sklearn.mixture import GaussianMixture
@@ -24,7 +25,7 @@ from sklearn.preprocessing import FunctionTransformer, Normalizer, PowerTransfor
 
 import skflow
 from skflow import ClasswiseSampler, SDFlowGenerator, SDFlowSampler
-from skflow.metrics import energy_distance
+from skflow.metrics import energy_distance, get_sample_scorer
 
 FRAME, CULTIVAR = load_wine(return_X_y=True, as_frame=True)
 X = FRAME.to_numpy()
@@ -314,7 +315,13 @@ def log():
     ("steps", "message"),
     [
         ([SelectKBest(k=3), Normalizer(), Silent()], "'normalizer': Normalizer has no inverse"),
-        ([log(), StandardScaler(), Silent()], "'functiontransformer': FunctionTransformer has"),
+        (
+            [log(), StandardScaler(), Silent()],
+            "'functiontransformer': FunctionTransformer has no inverse_func",
+        ),
+        ([SimpleImputer(), Silent()], "'simpleimputer': .* with add_indicator=False.*out of the"),
+        ([KNNImputer(), Silent()], "'knnimputer': KNNImputer has no inverse_transform. Transform"),
+        ([KernelPCA(3), Silent()], "'kernelpca': .* with fit_inverse_transform=False"),
         (
             [make_pipeline(StandardScaler(), Normalizer()), Silent()],
             "'normalizer': Normalizer has no inverse_transform",
@@ -332,6 +339,38 @@ def test_a_step_that_cannot_be_undone_is_named(steps, message):
     pipeline = make_pipeline(*steps).fit(X, CULTIVAR)
     with pytest.raises(TypeError, match=message):
         skflow.sample(pipeline, 3)
+
+
+def backwards(rows):
+    raise ArithmeticError("there is no way back.")
+
+
+@pytest.mark.parametrize("library", ["default", "pandas"])
+def test_a_step_that_fails_on_the_way_back_is_named(library):
+    inner = make_pipeline(FunctionTransformer(np.log1p, backwards, check_inverse=False))
+    pipeline = make_pipeline(inner, flow()).set_output(transform=library).fit(FRAME)
+    message = "'functiontransformer': Func.* raised ArithmeticError: there is no way back. Tra"
+    for call in (
+        lambda: skflow.sample(pipeline, 3),
+        lambda: get_sample_scorer("neg_energy_distance")(pipeline, X),
+    ):
+        with pytest.raises(TypeError, match=message) as raised:
+            call()
+        assert isinstance(raised.value.__cause__, ArithmeticError)
+
+
+@pytest.mark.parametrize("library", ["default", "pandas"])
+@pytest.mark.parametrize("others", [[], [StandardScaler()]], ids=["alone", "before another"])
+def test_samples_have_missing_values_where_an_imputer_tells_which(library, others):
+    shares = np.array([0.1, 0.3])
+    is_missing = np.random.default_rng(0).uniform(size=(len(X), 2)) < shares
+    some = FRAME[["hue", "alcohol"]].mask(is_missing)
+    pipeline = make_pipeline(SimpleImputer(add_indicator=True), *others, flow())
+    rows = skflow.sample(pipeline.set_output(transform=library).fit(some), 1000, random_state=0)
+    assert (type(rows) is pd.DataFrame) == (library == "pandas")
+    # Twice the standard error of a share of 178 rows, and of one of 1000.
+    errors = 2 * np.sqrt(shares * (1 - shares) * (1 / len(X) + 1 / 1000))
+    assert (np.abs(np.isnan(np.asarray(rows)).mean(axis=0) - shares) < errors).all()
 
 
 def test_what_can_be_undone_after_all():

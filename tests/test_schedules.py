@@ -88,7 +88,7 @@ def test_median_is_over_all_pairs_and_weights_are_repeats(n_rows, width, ties, s
     rng = np.random.default_rng(seed)
     weights = rng.integers(0, 4, size=n_rows)
     weights[rng.integers(n_rows)] += 1
-    result = median_squared_distance(X, weights)
+    result = median_squared_distance(X, sample_weight=weights)
     assert_allclose(result, literal_median(X, weights), rtol=1e-12)
     assert result == median_squared_distance(np.repeat(X, weights, axis=0))
     order = rng.permutation(n_rows)
@@ -150,7 +150,8 @@ def test_neighbors_of_many_rows_are_those_of_a_sample_of_them(seed):
     order = np.random.default_rng(seed).permutation(len(X))
     assert neighbor_distance(X[order]) == result
     weights = np.random.default_rng(seed).integers(0, 5, size=len(X))
-    assert neighbor_distance(X, weights) == neighbor_distance(np.repeat(X, weights, axis=0))
+    repeated = np.repeat(X, weights, axis=0)
+    assert neighbor_distance(X, sample_weight=weights) == neighbor_distance(repeated)
 
 
 @pytest.mark.parametrize("rule", ["scott", "silverman"])
@@ -162,7 +163,7 @@ def test_rules_of_thumb_are_those_of_scikit_learn(rule, width):
     assert_allclose(BANDWIDTH_RULES[rule](7 * X, None, X[:3]), 7 * expected)
     # a weight counts as that many rows
     tripled = np.repeat(X, 3, axis=0)
-    weighted = BANDWIDTH_RULES[rule](X, np.full(200, 3.0), X)
+    weighted = BANDWIDTH_RULES[rule](X, sample_weight=np.full(200, 3.0), Y=X)
     assert_allclose(weighted, BANDWIDTH_RULES[rule](tripled, None, X))
 
 
@@ -170,7 +171,7 @@ def test_rules_of_thumb_are_those_of_scikit_learn(rule, width):
 def test_distance_rules_take_weights_for_repeats(rule):
     X, weights = draw(60), np.arange(60) % 3
     repeated = BANDWIDTH_RULES[rule](np.repeat(X, weights, axis=0), None, X)
-    assert BANDWIDTH_RULES[rule](X, weights, X) == repeated
+    assert BANDWIDTH_RULES[rule](X, sample_weight=weights, Y=X) == repeated
 
 
 def test_auto_where_most_pairs_coincide():
@@ -189,7 +190,7 @@ def test_auto_where_most_pairs_coincide():
 def test_the_auto_schedule_runs_down_from_half_a_typical_distance():
     X = draw(300)
     wide = np.sqrt(median_squared_distance(X) / 4)
-    schedule = auto_schedule(X, None, wide / 5)
+    schedule = auto_schedule(X, sample_weight=None, bandwidth=wide / 5)
     assert_allclose([schedule(0), schedule(0.5), schedule(1)], [5, np.sqrt(5), 1])
     for bandwidth in (wide, 3 * wide):
         assert auto_schedule(X, None, bandwidth)(0) == auto_schedule(X, None, bandwidth)(1) == 1

@@ -46,16 +46,16 @@ from skflow.metrics import (
 WINE, IRIS = load_wine().data, load_iris().data
 FIDELITY = [
     "neg_characteristic_function_distance",
-    "neg_classifier_two_sample_auc",
+    "neg_classifier_two_sample_auc_gap",
     "neg_energy_distance",
     "neg_maximum_mean_discrepancy",
     "neg_sliced_wasserstein_distance",
     "maximum_mean_discrepancy_pvalue",
 ]
 MEMORISATION = [
-    "nearest_distance_ratio",
-    "nearest_neighbor_adversarial_accuracy",
     "neg_closer_to_train_share",
+    "neg_nearest_distance_ratio_gap",
+    "neg_nearest_neighbor_adversarial_accuracy_gap",
     "neg_privacy_loss",
 ]
 NAMES = get_sample_scorer_names()
@@ -98,7 +98,9 @@ def copier(halves):
 
 def test_every_metric_has_a_scorer():
     assert NAMES == sorted([*FIDELITY, *MEMORISATION, "fidelity_without_copying"])
-    covered = {name.removeprefix("neg_").removesuffix("_pvalue") for name in NAMES}
+    covered = {
+        name.removeprefix("neg_").removesuffix("_pvalue").removesuffix("_gap") for name in NAMES
+    }
     others = {"characteristic_function_threshold", "maximum_mean_discrepancy_test"}
     others |= {"nearest_neighbor_distances", "most_faithful", "make_sample_scorer"}
     others |= {"get_sample_scorer", "get_sample_scorer_names"}
@@ -115,8 +117,10 @@ def test_scores_are_the_metrics_of_samples_training_rows_and_held_out_rows(halve
     expected = {
         "neg_energy_distance": -naive.energy_distance(S, H),
         "neg_closer_to_train_share": -naive.adjusted_closer_to_train_share(S, T, H),
-        "nearest_distance_ratio": naive.nearest_distance_ratio(S, T, H),
-        "nearest_neighbor_adversarial_accuracy": naive.nearest_neighbor_adversarial_accuracy(S, T),
+        "neg_nearest_distance_ratio_gap": -abs(naive.nearest_distance_ratio(S, T, H) - 1),
+        "neg_nearest_neighbor_adversarial_accuracy_gap": -abs(
+            naive.nearest_neighbor_adversarial_accuracy(S, T) - 0.5
+        ),
         "neg_privacy_loss": -naive.privacy_loss(S, T, H),
         "fidelity_without_copying": naive.fidelity_without_copying(S, T, H, 2.0),
         "neg_sliced_wasserstein_distance": -metrics.sliced_wasserstein_distance(
@@ -164,6 +168,58 @@ def test_greater_is_better(name, halves, honest, copier):
         assert scorer(honest, heldout) > scorer(elsewhere, heldout)
     if name not in FIDELITY:
         assert scorer(honest, heldout) > scorer(copier, heldout)
+
+
+class Returning:
+    """A sampler that returns given rows, whatever it was fitted on."""
+
+    def __init__(self, rows, train):
+        self.rows, self.train = rows, train
+
+    def sample(self, n_samples, random_state):
+        return self.rows[:n_samples]
+
+    def _training_rows(self):
+        return self.train
+
+
+def gains(name, make, n_repeats=8):
+    """Scores of samples less those of rows of the same law; the mean and its standard error."""
+    scorer, rng, differences = get_sample_scorer(name), np.random.default_rng(0), []
+    for _ in range(n_repeats):
+        train, heldout, fresh = rng.normal(size=(3, 60, 2))
+        made = make(train, heldout, fresh)
+        scores = [scorer(Returning(rows, train), heldout) for rows in (made, fresh)]
+        differences.append(scores[0] - scores[1])
+    return np.mean(differences), np.std(differences, ddof=1) / np.sqrt(n_repeats)
+
+
+BOTH = "fidelity_without_copying"
+
+
+@pytest.mark.parametrize("name", [*MEMORISATION, BOTH])
+def test_copies_score_less_than_rows_of_the_same_law(name):
+    gain, error = gains(name, lambda train, heldout, fresh: train)
+    assert gain < -5 * error
+
+
+@pytest.mark.parametrize("name", [*FIDELITY, BOTH, *(name for name in NAMES if "gap" in name)])
+def test_blur_scores_less_than_rows_of_the_same_law(name):
+    """Also where the metric itself is more than its ideal: 1 for an accuracy of 0.5."""
+    gain, error = gains(name, lambda train, heldout, fresh: 4 * fresh)
+    assert gain < -5 * error
+
+
+@pytest.mark.parametrize("name", ["neg_closer_to_train_share", "neg_privacy_loss"])
+def test_what_exceeds_the_ideal_of_a_share_is_chance(name):
+    gain, error = gains(name, lambda train, heldout, fresh: 4 * fresh, n_repeats=40)
+    assert abs(gain) < 3 * error
+
+
+def test_rows_that_a_forest_takes_for_the_other_sample_are_not_better():
+    name = "neg_classifier_two_sample_auc_gap"
+    gain, error = gains(name, lambda train, heldout, fresh: heldout)
+    assert gain < -5 * error
 
 
 def test_draws_follow_the_seed_and_the_fold(halves, honest, recwarn):
@@ -248,7 +304,7 @@ def test_partial_fit_does_not_keep_rows():
 
 @pytest.mark.parametrize("estimator", [ESTIMATORS[0], ESTIMATORS[-1]], ids=["SD", "generator"])
 def test_copying_can_be_watched_during_fit(estimator):
-    name = "nearest_neighbor_adversarial_accuracy"  # which needs no held-out rows
+    name = "neg_nearest_neighbor_adversarial_accuracy_gap"  # which needs no held-out rows
     monitor = ScoringMonitor(scoring={name: get_sample_scorer(name)})
     estimator.set_callbacks(monitor).fit(IRIS, np.zeros(150))
     estimator.set_callbacks()
@@ -309,7 +365,7 @@ def test_estimators_that_cannot_be_scored(halves):
         (density, "KernelDensity does not tell which rows"),
     ]:
         with pytest.raises(TypeError, match=message):
-            get_sample_scorer("nearest_distance_ratio")(estimator, heldout)
+            get_sample_scorer("neg_nearest_distance_ratio_gap")(estimator, heldout)
 
 
 # --- searches -----------------------------------------------------------------------------------
@@ -379,7 +435,7 @@ def test_the_rule():
     assert most_faithful(results([0.1, 0.2], [0.65, 0.5])) == 0  # the limit itself passes
     assert most_faithful(results(energies, shares), limit=-0.55) == 3
     assert most_faithful(results(energies, shares), limit=-1) == 0
-    swapped = {"fidelity": "neg_closer_to_train_share", "memorisation": "neg_energy_distance"}
+    swapped = {"fidelity": "neg_closer_to_train_share", "memorization": "neg_energy_distance"}
     assert most_faithful(results(shares, energies), **swapped) == 2
     nan = np.nan
     assert most_faithful(results([nan, 0.3, 0.1], [0.5, 0.5, nan])) == 1

@@ -10,6 +10,7 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from skflow.inspection._panels import legend, panels
+from skflow.metrics._scorers import names_by_kind
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -86,12 +87,7 @@ class BandwidthSearchDisplay:
     ...     refit=most_faithful,
     ...     cv=ShuffleSplit(3, test_size=0.5, random_state=0),
     ... ).fit(load_wine().data)
-    >>> display = BandwidthSearchDisplay.from_estimator(
-    ...     search,
-    ...     fidelity="neg_energy_distance",
-    ...     copying="neg_closer_to_train_share",
-    ...     ideal_copying=-0.5,
-    ... )
+    >>> display = BandwidthSearchDisplay.from_estimator(search)
     >>> display.axes_.shape
     (2, 1)
     """
@@ -205,8 +201,8 @@ class BandwidthSearchDisplay:
         cls,
         search: Any,
         *,
-        fidelity: str,
-        copying: str,
+        fidelity: str | None = None,
+        copying: str | None = None,
         param_name: str | None = None,
         ideal_copying: float | None = None,
         ax: "Axes | np.ndarray | Sequence[Axes] | None" = None,
@@ -217,14 +213,17 @@ class BandwidthSearchDisplay:
         ----------
         search : GridSearchCV, RandomizedSearchCV or similar
             Fitted, with several scores by name.
-        fidelity : str
-            Name of the score for fidelity.
-        copying : str
-            Name of the score for copying.
+        fidelity : str, default=None
+            Name of the score for fidelity. By default the one of
+            :func:`~skflow.metrics.get_sample_scorer` that is for fidelity, if the search has
+            exactly one.
+        copying : str, default=None
+            Name of the score for copying, found in the same way.
         param_name : str, default=None
             Name of the parameter, by default the one that is or ends in "bandwidth".
         ideal_copying : float, default=None
-            What the score for copying would be without any.
+            What the score for copying would be without any. By default that is known of the scores
+            of :func:`~skflow.metrics.get_sample_scorer`.
         ax : matplotlib Axes or array-like of 2 Axes, default=None
             Axes to be divided, or to be used; a new figure if None.
 
@@ -241,12 +240,10 @@ class BandwidthSearchDisplay:
         check_is_fitted(search, "cv_results_")
         results = search.cv_results_
         known = [key.removeprefix("mean_test_") for key in results if key.startswith("mean_test_")]
-        for name in (fidelity, copying):
-            if name not in known:
-                raise ValueError(
-                    f"The search has no score {name!r}, but {', '.join(known)}: pass several "
-                    "scores by name as its `scoring`."
-                )
+        of_fidelity, ideals = names_by_kind()
+        fidelity = _score(known, fidelity, of_fidelity, "fidelity")
+        copying = _score(known, copying, ideals, "copying")
+        ideal_copying = ideals.get(copying) if ideal_copying is None else ideal_copying
         param_name = _parameter(results, param_name)
         others = [
             ", ".join(
@@ -335,6 +332,22 @@ class BandwidthSearchDisplay:
             param_name=param_name,
         )
         return display.plot(ax, ideal_copying=ideal_copying)
+
+
+def _score(known, name, kind, role):
+    """Name of a score of the search, if it is not given the only one of a kind."""
+    found = [one for one in known if one in kind] if name is None else [name]
+    if len(found) != 1:
+        raise ValueError(
+            f"The search has {len(found)} scores of skflow.metrics for {role} among "
+            f"{', '.join(known)}: pass the name of one as {role}=."
+        )
+    if found[0] not in known:
+        raise ValueError(
+            f"The search has no score {name!r}, but {', '.join(known)}: pass several scores by "
+            "name as its `scoring`."
+        )
+    return found[0]
 
 
 def _parameter(results, name):

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
+from skflow._pipelines import steps_of
 from skflow.inspection._panels import SYNTHETIC, subplots
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ class ConvergenceDisplay:
 
         Parameters
         ----------
-        estimator : sampler or generator
+        estimator : sampler or generator, or a pipeline or search that ends in one
             Fitted, with a `history_`.
         name : str, default=None
             Name of the curve in the legend, for several curves in one picture.
@@ -148,16 +149,15 @@ class ConvergenceDisplay:
             The picture.
         """
         check_is_fitted(estimator)
-        if not hasattr(estimator, "history_"):
+        last = steps_of(estimator)[-1][1]
+        if not hasattr(last, "history_"):
             raise TypeError(
-                f"{cls.__name__}.from_estimator needs an estimator with a history_, and "
-                f"{type(estimator).__name__} has none. The samplers and the generator of skflow "
-                "have one; of a Pipeline, pass the last step."
+                f"{cls.__name__}.from_estimator needs an estimator with a history_, or a pipeline "
+                f"or search that ends in one, and {type(last).__name__} has none. The samplers and "
+                "the generator of skflow have one."
             )
-        unit = _UNITS.get(getattr(estimator, "covariance_type", ""))
-        return cls.from_predictions(
-            estimator.history_, unit=unit, name=name, ax=ax, line_kw=line_kw
-        )
+        unit = _UNITS.get(getattr(last, "covariance_type", ""))
+        return cls.from_predictions(last.history_, unit=unit, name=name, ax=ax, line_kw=line_kw)
 
     @classmethod
     def from_predictions(

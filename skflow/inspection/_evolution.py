@@ -1,5 +1,6 @@
 """Rows on their way from the base to the target."""
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
@@ -10,9 +11,10 @@ from skflow.inspection._panels import (
     REAL,
     SYNTHETIC,
     bins_of,
+    check_flow,
     check_rows,
     check_same_width,
-    check_sampler,
+    deviations,
     drawn_at,
     have_one_scale,
     height_of,
@@ -20,8 +22,10 @@ from skflow.inspection._panels import (
     limits_of,
     names_of,
     panels,
+    target_of,
 )
 from skflow.inspection._projection import PrincipalAxes
+from skflow.metrics import energy_distance
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["EvolutionDisplay"]
 
 _TIMES = (0.0, 0.25, 0.5, 0.75, 1.0)
+_ENOUGH = 1000  # rows, to tell where a flow goes
 
 
 class EvolutionDisplay:
@@ -213,10 +218,11 @@ class EvolutionDisplay:
 
         Parameters
         ----------
-        estimator : sampler
-            Fitted.
+        estimator : sampler, or a search for one
+            Fitted; of a pipeline, its last step.
         X : array-like of shape (n_samples, n_features), default=None
-            The target, shown behind the rows.
+            The target, as in ``fit``, shown behind the rows. By default the rows that the
+            estimator was fitted on, if it still has them.
         X_base : array-like of shape (n_rows, n_features), default=None
             Rows of the base to follow, by ``interpolate``. By default new ones are drawn, and
             followed on the way that ``sample`` takes.
@@ -240,16 +246,27 @@ class EvolutionDisplay:
         EvolutionDisplay
             The picture.
 
+        Warns
+        -----
+        UserWarning
+            If the rows move away from X, as they do if X has rows of the base.
+
         Notes
         -----
         Rows are carried anew for each time.
         """
-        check_sampler(estimator, cls.__name__, "interpolate")
+        estimator = check_flow(estimator, cls.__name__, "interpolate")
         if X_base is None:
             stages = drawn_at(estimator, times, n_samples, random_state)
         else:
             stages = [check_rows(estimator.interpolate(X_base, t), "X_base") for t in times]
         names = names_of(stages[0].shape[1], X, X_base, estimator, given=feature_names)
+        if X is None:
+            X = target_of(estimator)
+        else:
+            X = check_rows(X, "X")
+            check_same_width(stages=stages[0], X=X)
+            _warn_of_another_target(stages, times, X)
         return cls.from_predictions(
             stages,
             times,
@@ -308,3 +325,21 @@ class EvolutionDisplay:
         check_same_width(stages=stages[0], X=X)
         display = cls(stages, times, X, feature_names=names)
         return display.plot(ax, components=components, scatter_kw=scatter_kw)
+
+
+def _warn_of_another_target(stages, times, X):
+    """Warn if the rows move away from X: more than half of their way, in energy distance."""
+    scale = deviations(X)
+    ends = stages[int(np.argmin(times))], stages[int(np.argmax(times))]
+    start, end, X = (rows[:: -(-len(rows) // _ENOUGH)] / scale for rows in (*ends, X))
+    before, after, way = (
+        max(energy_distance(*pair), 0.0) ** 0.5 for pair in [(start, X), (end, X), (start, end)]
+    )
+    if after - before > 0.5 * way:
+        warnings.warn(
+            "The flow moves away from X, which its rows resemble more at the start than at the "
+            "end. X is the target, where a flow ends, as in fit: pass rows to start from as "
+            "X_base.",
+            UserWarning,
+            stacklevel=3,
+        )

@@ -11,9 +11,9 @@ from skflow.inspection._panels import (
     REAL,
     SYNTHETIC,
     bins_of,
+    check_drawable,
     check_rows,
     check_same_width,
-    check_sampler,
     constant_again,
     draw,
     names_of,
@@ -149,7 +149,7 @@ class MarginalsDisplay:
 
         Parameters
         ----------
-        estimator : sampler or generator
+        estimator : sampler or generator, or a pipeline or search that ends in one
             Fitted.
         X : array-like of shape (n_real, n_features)
             Real rows, best some that were not fitted on.
@@ -169,7 +169,7 @@ class MarginalsDisplay:
         MarginalsDisplay
             The picture.
         """
-        check_sampler(estimator, cls.__name__, "sample")
+        check_drawable(estimator, cls.__name__)
         real = check_rows(X, "X")
         samples = draw(estimator, len(real) if n_samples is None else n_samples, random_state)
         names = names_of(real.shape[1], X, estimator, given=feature_names)

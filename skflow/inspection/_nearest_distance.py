@@ -10,9 +10,9 @@ from skflow.inspection._panels import (
     REAL,
     SYNTHETIC,
     bins_of,
+    check_drawable,
     check_rows,
     check_same_width,
-    check_sampler,
     deviations,
     draw,
     legend,
@@ -149,10 +149,11 @@ class NearestDistanceDisplay:
 
         Parameters
         ----------
-        estimator : sampler or generator
+        estimator : sampler or generator, or a pipeline or search that ends in one
             Fitted on X.
         X : array-like of shape (n_train, n_features)
-            The rows that it was fitted on.
+            The rows that it was fitted on. Rows that come through a pipeline which loses
+            something, as PCA does, are farther from them for that alone.
         X_heldout : array-like of shape (n_heldout, n_features), default=None
             Rows of the same law that it has not seen.
         n_samples : int, default=None
@@ -169,7 +170,7 @@ class NearestDistanceDisplay:
         NearestDistanceDisplay
             The picture.
         """
-        check_sampler(estimator, cls.__name__, "sample")
+        check_drawable(estimator, cls.__name__)
         train = check_rows(X, "X")
         samples = draw(estimator, len(train) if n_samples is None else n_samples, random_state)
         return cls.from_predictions(samples, X, X_heldout, standardize=standardize, ax=ax)

@@ -7,14 +7,17 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skflow._pipelines import sample, steps_of
+
 __all__ = [
     "HELDOUT",
     "REAL",
     "SYNTHETIC",
     "bins_of",
+    "check_drawable",
+    "check_flow",
     "check_rows",
     "check_same_width",
-    "check_sampler",
     "constant_again",
     "deviations",
     "draw",
@@ -26,6 +29,7 @@ __all__ = [
     "names_of",
     "panels",
     "subplots",
+    "target_of",
 ]
 
 # Of Okabe and Ito's colours, which most colour-blind people can tell apart.
@@ -87,26 +91,53 @@ def constant_again(real, synthetic):
     return np.where(constant, real[0], synthetic)
 
 
-def check_sampler(estimator, caller, method):
-    """Raise unless the estimator is fitted and has a method."""
-    if not hasattr(estimator, method):
+def check_flow(estimator, caller, method):
+    """The fitted sampler of an estimator, be it the best of a search, that has a method."""
+    *earlier, (_, sampler) = steps_of(estimator)
+    if earlier:
+        raise TypeError(
+            f"{caller}.from_estimator shows a flow among the rows that it moves, which here are "
+            "those that the steps before it make: of a Pipeline, pass the last step, pipeline[-1], "
+            "and rows as pipeline[:-1].transform(X) gives them."
+        )
+    check_is_fitted(sampler)
+    if not hasattr(sampler, method):
         raise TypeError(
             f"{caller}.from_estimator needs a sampler with the method {method}, and "
-            f"{type(estimator).__name__} has none. The samplers of skflow have it; of a Pipeline, "
-            "pass the last step, and rows as the steps before it make them."
+            f"{type(sampler).__name__} has none. The samplers of skflow have it."
         )
+    return sampler
+
+
+def check_drawable(estimator, caller):
+    """Raise unless the estimator is fitted and new rows can be drawn from it."""
     check_is_fitted(estimator)
+    last = steps_of(estimator)[-1][1]
+    if not hasattr(last, "sample"):
+        raise TypeError(
+            f"{caller}.from_estimator needs a sampler, or a pipeline or search that ends in one, "
+            f"and {type(last).__name__} has no method sample."
+        )
 
 
-def draw(sampler, n_samples, random_state):
-    """New rows of a sampler."""
-    return check_rows(sampler.sample(n_samples, random_state=random_state), "sample")
+def draw(estimator, n_samples, random_state):
+    """New rows of a sampler, or through a pipeline in the units of its data."""
+    rows = sample(estimator, n_samples, random_state)
+    return check_rows(rows[0] if isinstance(rows, tuple) else rows, "sample")
 
 
 def drawn_at(sampler, times, n_samples, random_state):
     """The same new rows at several times on their way."""
     seed = int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
     return [draw(copy(sampler).set_params(t_stop=t), n_samples, seed) for t in times]
+
+
+def target_of(sampler):
+    """The rows that a sampler was fitted on, or None where it no longer has them."""
+    try:
+        return check_rows(sampler._training_rows(), "X")
+    except (AttributeError, ValueError):
+        return None
 
 
 # --- axes ---------------------------------------------------------------------------------------

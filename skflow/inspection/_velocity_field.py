@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike
 from skflow.inspection._panels import (
     REAL,
     SYNTHETIC,
+    check_flow,
     check_rows,
     check_same_width,
-    check_sampler,
     deviations,
     drawn_at,
     have_one_scale,
@@ -22,6 +22,7 @@ from skflow.inspection._panels import (
     limits_of,
     names_of,
     subplots,
+    target_of,
 )
 from skflow.inspection._projection import PrincipalAxes
 
@@ -40,7 +41,8 @@ class VelocityFieldDisplay:
     With one column this is a curve, above zero where the flow goes up. With two it is arrows on a
     grid. With more there is no plane that would hold the rows: the arrows start at rows of the
     flow, and places and velocities are shown by principal components of the target with
-    standardised columns. Arrows tell the direction, and their colours the speed.
+    standardised columns. Arrows tell the direction, all with the same length, and their colours
+    the speed.
 
     It is recommended to use :meth:`from_estimator` or :meth:`from_predictions`. All parameters are
     stored as attributes.
@@ -211,7 +213,10 @@ class VelocityFieldDisplay:
         if speed.max() > 0:
             self.arrows_.set_clim(0, speed.max())  # slow is pale, also where all are fast
         self.figure_.colorbar(
-            self.arrows_, ax=self.ax_, label=f"{measured} for step_size=1\n({unit})", shrink=0.9
+            self.arrows_,
+            ax=self.ax_,
+            label=f"colour: {measured} for step_size=1 ({unit})\narrows: direction only",
+            shrink=0.9,
         )
         self.ax_.set(xlabel=labels[0], ylabel=labels[1])
         self.ax_.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
@@ -235,10 +240,11 @@ class VelocityFieldDisplay:
 
         Parameters
         ----------
-        estimator : sampler
-            Fitted.
+        estimator : sampler, or a search for one
+            Fitted; of a pipeline, its last step.
         X : array-like of shape (n_samples, n_features), default=None
-            The target, shown behind the arrows.
+            The target, shown behind the arrows. By default the rows that the estimator was fitted
+            on, if it still has them.
         t : float, default=0.0
             Time in [0, 1], from base to target.
         grid_resolution : int, default=20
@@ -263,12 +269,12 @@ class VelocityFieldDisplay:
         VelocityFieldDisplay
             The picture.
         """
-        check_sampler(estimator, cls.__name__, "velocity_at")
+        estimator = check_flow(estimator, cls.__name__, "velocity_at")
         if not (isinstance(t, Real) and 0 <= t <= 1):
             raise ValueError(f"t must be a number in [0, 1], from base to target; got {t!r}.")
         names = names_of(estimator.n_features_in_, X, estimator, given=feature_names)
         (rows,) = drawn_at(estimator, [t], n_samples, random_state)
-        X = None if X is None else check_rows(X, "X")
+        X = target_of(estimator) if X is None else check_rows(X, "X")
         check_same_width(rows=rows, X=X)
         if rows.shape[1] > 2:
             places = rows

@@ -26,7 +26,7 @@ from skflow.metrics._mean_discrepancy import (
     maximum_mean_discrepancy,
     maximum_mean_discrepancy_test,
 )
-from skflow.metrics._memorisation import (
+from skflow.metrics._memorization import (
     closer_to_train_share,
     nearest_distance_ratio,
     nearest_neighbor_adversarial_accuracy,

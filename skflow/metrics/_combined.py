@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from skflow._sklearn import Interval, validate_params
 from skflow.metrics._distances import energy_distance, mean_distance
-from skflow.metrics._memorisation import closer_to_train_share
+from skflow.metrics._memorization import closer_to_train_share
 from skflow.metrics._samples import check_samples
 
 __all__ = ["fidelity_without_copying"]

@@ -22,7 +22,7 @@ from skflow.metrics._mean_discrepancy import (
     maximum_mean_discrepancy,
     maximum_mean_discrepancy_test,
 )
-from skflow.metrics._memorisation import (
+from skflow.metrics._memorization import (
     closer_to_train_share,
     nearest_distance_ratio,
     nearest_neighbor_adversarial_accuracy,
@@ -34,12 +34,16 @@ __all__ = ["get_sample_scorer", "get_sample_scorer_names", "make_sample_scorer",
 
 
 class _Judge(NamedTuple):
-    """A metric, and how to ask it."""
+    """A metric, and how to ask it.
+
+    Where its ideal is in the middle, the distance to it is what is judged.
+    """
 
     metric: object
     sign: int = 1
     needs_train: bool = False
     options: dict = {}
+    ideal: float = 0.0
 
     def __call__(self, rows):
         options = self.options
@@ -49,7 +53,7 @@ class _Judge(NamedTuple):
             value = self.metric(rows.samples, rows.train, rows.heldout_like_train, **options)
         else:
             value = self.metric(rows.samples, rows.heldout, **options)
-        return self.sign * value
+        return self.sign * (abs(value - self.ideal) if self.ideal else value)
 
 
 def _takes(function, name):
@@ -86,16 +90,26 @@ def _privacy_loss(samples, train, heldout, random_state=None):
 _JUDGES = {
     "fidelity_without_copying": _Judge(fidelity_without_copying, needs_train=True),
     "maximum_mean_discrepancy_pvalue": _Judge(_mmd_pvalue),
-    "nearest_distance_ratio": _Judge(nearest_distance_ratio, needs_train=True),
-    "nearest_neighbor_adversarial_accuracy": _Judge(_accuracy_against_train, needs_train=True),
     "neg_characteristic_function_distance": _Judge(characteristic_function_distance, -1),
-    "neg_classifier_two_sample_auc": _Judge(classifier_two_sample_auc, -1),
+    "neg_classifier_two_sample_auc_gap": _Judge(classifier_two_sample_auc, -1, ideal=0.5),
     "neg_closer_to_train_share": _Judge(closer_to_train_share, -1, True, {"adjusted": True}),
     "neg_energy_distance": _Judge(energy_distance, -1),
     "neg_maximum_mean_discrepancy": _Judge(maximum_mean_discrepancy, -1),
+    "neg_nearest_distance_ratio_gap": _Judge(nearest_distance_ratio, -1, True, ideal=1.0),
+    "neg_nearest_neighbor_adversarial_accuracy_gap": _Judge(
+        _accuracy_against_train, -1, True, ideal=0.5
+    ),
     "neg_privacy_loss": _Judge(_privacy_loss, -1, needs_train=True),
     "neg_sliced_wasserstein_distance": _Judge(sliced_wasserstein_distance, -1),
 }
+
+
+def names_by_kind():
+    """Names of scorers of fidelity, and the ideals of those of copying by their names."""
+    both = {"fidelity_without_copying"}
+    fidelity = {name for name, judge in _JUDGES.items() if not judge.needs_train}
+    copying = dict.fromkeys(_JUDGES.keys() - fidelity - both, 0.0)
+    return fidelity, {**copying, "neg_closer_to_train_share": -0.5}
 
 
 def _seeds(random_state, heldout):
@@ -301,25 +315,30 @@ def get_sample_scorer(
 ) -> Callable[..., Any]:
     """Scorer of samplers by name, or several of them as one, for a search by several metrics.
 
-    What :func:`sklearn.metrics.get_scorer` is for predictions. Greater is better for all of them.
-    A fidelity score alone chooses copies, and a memorisation score alone chooses what resembles the
-    data least; take one of each, or the score of both.
+    What :func:`sklearn.metrics.get_scorer` is for predictions. Greater is better for all of them:
+    where samples can be on either side of the ideal, the score is the negative distance to it, a
+    gap. A fidelity score alone chooses copies, and a memorisation score alone may choose what
+    resembles the data least; take one of each, or the score of both.
 
     Fidelity, of samples to the held-out rows:
 
     - "neg_characteristic_function_distance", "neg_energy_distance",
       "neg_maximum_mean_discrepancy", "neg_sliced_wasserstein_distance": the negative distances;
     - "maximum_mean_discrepancy_pvalue": that of a test with 999 permutations;
-    - "neg_classifier_two_sample_auc": costs five fits of a forest for every score.
+    - "neg_classifier_two_sample_auc_gap": the negative distance of the AUC to 0.5; costs five fits
+      of a forest for every score.
 
     Memorisation, of the rows that the estimator was fitted on:
 
-    - "neg_closer_to_train_share": the negative share, adjusted for the sizes: -0.5 is ideal, -1 is
-      copying;
-    - "nearest_distance_ratio": 1 is ideal, 0 is copying;
-    - "neg_privacy_loss": 0 is ideal; by as many samples and training rows as are held out;
-    - "nearest_neighbor_adversarial_accuracy": of samples and training rows, 0.5 is ideal and less
-      is copying; by as many of both as are held out.
+    - "neg_closer_to_train_share": the negative share, adjusted for the sizes: -0.5 is ideal, what
+      exceeds it is chance, -1 is copying;
+    - "neg_privacy_loss": 0 is ideal, what exceeds it is chance, about -0.5 is copying; by as many
+      samples and training rows as are held out;
+    - "neg_nearest_distance_ratio_gap": the negative distance of the ratio to 1: 0 is ideal, -1 is
+      copying or as far on the other side, which is blur;
+    - "neg_nearest_neighbor_adversarial_accuracy_gap": the negative distance to 0.5 of the accuracy
+      against training rows: 0 is ideal, -0.5 is copying or samples that resemble no rows; by as
+      many of both as are held out.
 
     Both:
 
@@ -429,7 +448,7 @@ def get_sample_scorer_names() -> list[str]:
     {
         "cv_results": [dict],
         "fidelity": [str],
-        "memorisation": [str],
+        "memorization": [str],
         "limit": [Interval(Real, None, None, closed="neither")],
     },
     prefer_skip_nested_validation=True,
@@ -438,7 +457,7 @@ def most_faithful(
     cv_results: Mapping[str, Any],
     *,
     fidelity: str = "neg_energy_distance",
-    memorisation: str = "neg_closer_to_train_share",
+    memorization: str = "neg_closer_to_train_share",
     limit: float = -0.65,
 ) -> int:
     """Choose the most faithful candidate of a search among those that do not copy.
@@ -455,7 +474,7 @@ def most_faithful(
     fidelity : str, default="neg_energy_distance"
         Name of the score of which the highest mean over the folds is chosen.
 
-    memorisation : str, default="neg_closer_to_train_share"
+    memorization : str, default="neg_closer_to_train_share"
         Name of the score that says who copies.
 
     limit : float, default=-0.65
@@ -498,18 +517,18 @@ def most_faithful(
     ... )
     1
     """
-    fidelities, memorisations = (
-        _mean_scores(cv_results, name) for name in (fidelity, memorisation)
+    fidelities, memorizations = (
+        _mean_scores(cv_results, name) for name in (fidelity, memorization)
     )
-    is_scored = ~(np.isnan(fidelities) | np.isnan(memorisations))
+    is_scored = ~(np.isnan(fidelities) | np.isnan(memorizations))
     if not is_scored.any():
-        raise ValueError(f"No candidate has both scores, {fidelity} and {memorisation}.")
-    passes = is_scored & (memorisations >= limit)
+        raise ValueError(f"No candidate has both scores, {fidelity} and {memorization}.")
+    passes = is_scored & (memorizations >= limit)
     if not passes.any():
-        best = int(np.argmax(np.where(is_scored, memorisations, -np.inf)))
+        best = int(np.argmax(np.where(is_scored, memorizations, -np.inf)))
         warnings.warn(
-            f"All candidates copy: none has a mean {memorisation} of at least {limit:g}. The one "
-            f"that copies least is chosen, with {memorisations[best]:.3g}. Search over wider "
+            f"All candidates copy: none has a mean {memorization} of at least {limit:g}. The one "
+            f"that copies least is chosen, with {memorizations[best]:.3g}. Search over wider "
             "bandwidths or fewer steps.",
             UserWarning,
             stacklevel=3,
