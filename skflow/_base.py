@@ -28,7 +28,7 @@ from skflow._space import FlowSpace
 from skflow._typing import Rows
 from skflow.schedules import BANDWIDTH_RULES, SCHEDULES, Constant, auto_schedule
 
-__all__ = ["BaseFlow", "Progress", "Target", "mean_square"]
+__all__ = ["BaseFlow", "Progress", "Target", "mean_square", "weights_to_score"]
 
 _DTYPES = [np.float64, np.float32]
 # Where rows are drawn they are to be new: as near to the target rows as others of their law are,
@@ -363,7 +363,7 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
         log_volume = rows.shape[1] * np.log(np.sqrt(2 * np.pi) * sigma)
         return log_kernel - log_volume - self._space.log_determinant_
 
-    def score(self, X: ArrayLike, y: Any = None) -> float:
+    def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Mean log-density of rows; higher is better.
 
         Parameters
@@ -372,13 +372,17 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
             Rows of the target distribution, best some that were not fitted on.
         y : Ignored
             Present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows.
 
         Returns
         -------
         float
-            The mean of ``score_samples``.
+            The mean of ``score_samples``, weighted if there are weights.
         """
-        return float(np.mean(self.score_samples(X)))
+        scores = self.score_samples(X)
+        used, weights = weights_to_score(sample_weight, scores)
+        return float(np.average(scores[used], weights=weights))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -457,6 +461,15 @@ class Progress:
             # The one attribute that a copy is made without.
             reconstruction_attributes={"_training_X": self._estimator._training_X},
         )
+
+
+def weights_to_score(sample_weight, X):
+    """Which rows have a positive weight, and their weights: all of them, and None, if not given."""
+    if sample_weight is None:
+        return slice(None), None
+    weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    used = weights > 0
+    return used, weights[used]
 
 
 def mean_square(velocity):

@@ -31,6 +31,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from skflow._base import weights_to_score
 from skflow._estimators import plant_seeds
 from skflow._samplers import SDFlowSampler
 from skflow._sources import check_base_rows, check_count, draw_rows
@@ -365,7 +366,7 @@ class ClasswiseSampler(
         return logsumexp(self._joint(X), axis=1)
 
     @available_if(_sampler_has("score_samples"))
-    def score(self, X: ArrayLike, y: Any = None) -> float:
+    def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Mean log-density of rows, or of rows and labels; higher is better.
 
         Parameters
@@ -374,18 +375,23 @@ class ClasswiseSampler(
             Rows, best some that were not fitted on.
         y : array-like of shape (n_samples,), default=None
             Their labels, if the density is to be that of a row and its label.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows.
 
         Returns
         -------
         float
             The mean of ``score_samples``; with labels, of the log of class share times density
-            within the class.
+            within the class. Weighted if there are weights.
         """
+        joint = self._joint(X)
+        used, weights = weights_to_score(sample_weight, joint)
         if y is None:
-            return float(np.mean(self.score_samples(X)))
-        joint, codes = self._joint(X), self._encode(y)
-        check_consistent_length(joint, codes)
-        return float(np.mean(joint[np.arange(len(codes)), codes]))
+            return float(np.average(logsumexp(joint[used], axis=1), weights=weights))
+        labels = column_or_1d(y)
+        check_consistent_length(joint, labels)
+        codes = self._encode(labels[used])
+        return float(np.average(joint[used][np.arange(len(codes)), codes], weights=weights))
 
     # Its own: scikit-learn has it for what has a `transform`.
     def set_output(

@@ -190,6 +190,19 @@ def test_densities_are_those_of_the_mixture():
     assert fitted.score(X, np.roll(NAMES, 60)) < fitted.score(X, NAMES) - 1
 
 
+@pytest.mark.parametrize("labelled", [False, True])
+def test_weights_of_a_score_are_repeats_and_zeros_are_absent(labelled):
+    counts = np.arange(len(X)) % 3
+    counts[CULTIVAR == 2] = 0
+    fitted = classwise().fit(X, NAMES, sample_weight=counts)  # knows no row of the third
+    repeated = [np.repeat(each, counts, axis=0) for each in (X, NAMES)]
+    expected = fitted.score(*repeated[: 1 + labelled])
+    y = NAMES if labelled else None
+    assert_allclose(fitted.score(X, y, sample_weight=counts), expected, rtol=1e-12)
+    with pytest.raises(ValueError, match="Negative values"):
+        fitted.score(X, y, sample_weight=-counts)
+
+
 def test_a_search_over_the_parameters_of_the_sampler():
     grid = {"sampler__bandwidth": [0.1, 0.6, 4.0]}
     folds = StratifiedKFold(3, shuffle=True, random_state=0)

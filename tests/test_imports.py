@@ -78,7 +78,7 @@ MAY_IMPORT = {
         "schedules",
         "velocities",
     },
-    "_classwise": {"_estimators", "_samplers", "_sources", "_typing"},
+    "_classwise": {"_base", "_estimators", "_samplers", "_sources", "_typing"},
     "_pipelines": set(),
     "inspection": {"metrics"},
 }

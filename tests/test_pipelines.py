@@ -17,7 +17,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, make_scorer
 from sklearn.mixture import GaussianMixture
-from sklearn.model_selection import GridSearchCV, KFold, cross_validate
+from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold, cross_validate
 from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, Normalizer, PowerTransformer, StandardScaler
@@ -234,6 +234,26 @@ def test_cross_validate_of_a_pipeline(routing):
             sample_weight=weights[train],
         )
         assert_array_equal(fitted["flow"].particles_, alone.particles_)
+
+
+@pytest.mark.parametrize("enabled", [False, True], ids=["no routing", "routing"])
+@pytest.mark.parametrize("last", [flow(), ClasswiseSampler(flow())], ids=["one", "classes"])
+def test_a_pipeline_that_ends_in_a_sampler_is_scored_and_searched(enabled, last):
+    with config_context(enable_metadata_routing=enabled):
+        pipeline = make_pipeline(StandardScaler(), clone(last)).fit(X, CULTIVAR)
+        scaled = pipeline[0].transform(X)
+        assert pipeline.score(X, CULTIVAR) == pipeline[-1].score(scaled, CULTIVAR)
+        step = pipeline.steps[-1][0]
+        name = f"{step}__bandwidth" if step == "sdflowsampler" else f"{step}__sampler__bandwidth"
+        search = GridSearchCV(pipeline, {name: [0.3, 1.0]}, cv=StratifiedKFold(2))
+        assert np.isfinite(search.fit(X, CULTIVAR).cv_results_["mean_test_score"]).all()
+
+
+def test_weights_reach_the_score_of_a_pipeline(routing):
+    weights = np.arange(len(X)) % 3
+    pipeline = make_pipeline(StandardScaler(), flow().set_score_request(sample_weight=True)).fit(X)
+    expected = pipeline[-1].score(pipeline[0].transform(X), sample_weight=weights)
+    assert pipeline.score(X, sample_weight=weights) == expected != pipeline.score(X)
 
 
 def threads_of_a_fit(seed):

@@ -159,6 +159,29 @@ def test_cross_validate():
 
 # --- pipelines ---------------------------------------------------------------------------------
 
+
+def test_weights_of_a_score_are_repeats_and_zeros_are_absent():
+    fitted, weights = sampler().fit(WINE), np.arange(len(WINE)) % 3
+    expected = fitted.score(np.repeat(WINE, weights, axis=0))
+    assert_allclose(fitted.score(WINE, sample_weight=weights), expected, rtol=1e-12)
+    assert_allclose(fitted.score(WINE, sample_weight=weights / 7), expected, rtol=1e-12)
+    assert abs(fitted.score(WINE) - expected) > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (np.full(len(WINE), -1.0), "Negative values"),
+        (np.full(len(WINE), np.nan), "NaN"),
+        (np.ones(len(WINE) - 1), "shape"),
+        (np.zeros(len(WINE)), "at least one non-zero"),
+    ],
+)
+def test_bad_weights_of_a_score(weights, message):
+    with pytest.raises(ValueError, match=message):
+        sampler().fit(WINE).score(WINE, sample_weight=weights)
+
+
 UNITS = np.array([1000.0, 1.0, 1e-3])
 
 
