@@ -28,7 +28,7 @@ from skflow._space import FlowSpace
 from skflow._typing import Rows
 from skflow.schedules import BANDWIDTH_RULES, SCHEDULES, Constant, auto_schedule
 
-__all__ = ["BaseFlow", "Progress", "Target", "mean_square", "weights_to_score"]
+__all__ = ["BaseFlow", "Progress", "Target", "mean_square", "weights_as_rows", "weights_to_score"]
 
 _DTYPES = [np.float64, np.float32]
 # Where rows are drawn they are to be new: as near to the target rows as others of their law are,
@@ -150,7 +150,7 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
                 f"sample_weight is positive for {used.sum()} of the {len(X)} rows of X: "
                 f"{type(self).__name__} needs at least two rows with a positive weight."
             )
-        return X[used], weights[used]
+        return X[used], weights_as_rows(weights[used])
 
     def _make_source(self, target, X_base, rng):
         """Where the flow starts."""
@@ -461,6 +461,20 @@ class Progress:
             # The one attribute that a copy is made without.
             reconstruction_attributes={"_training_X": self._estimator._training_X},
         )
+
+
+def weights_as_rows(weights):
+    """Positive weights, scaled up if they sum to less than the number of rows they are worth.
+
+    A weight counts as that many rows, for bandwidths, discrete columns and mixtures: weights that
+    sum to one would count as a single row. What they are worth is Kish's effective sample size,
+    ``sum(w)^2 / sum(w^2)``: n for n equal weights. No sum of integers is less than that (w <= w^2),
+    so integer weights stay repeats. And there is no jump, as a threshold on the largest would have
+    one, or a mean of 1 where some weights go to zero: those rows are then worth nothing.
+    """
+    relative = weights / weights.max()  # exactly 1 where all are equal
+    largest = relative.sum() / np.square(relative).sum()
+    return relative * largest if largest > weights.max() else weights
 
 
 def weights_to_score(sample_weight, X):

@@ -138,7 +138,9 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
             Rows of the distribution to start from. Row i of ``particles_`` is row i of `X_base`,
             moved. By default the base is what the parameter `base` says.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the rows of X; an integer weight equals that many copies.
+            Non-negative weights of the rows of X; a weight counts as that many rows. Those that sum
+            to less than their effective sample size, ``sum(w)**2 / sum(w**2)``, such as weights
+            that sum to one, are scaled up to it.
 
         Returns
         -------

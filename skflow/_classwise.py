@@ -31,7 +31,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from skflow._base import weights_to_score
+from skflow._base import weights_as_rows, weights_to_score
 from skflow._estimators import plant_seeds
 from skflow._samplers import SDFlowSampler
 from skflow._sources import check_base_rows, check_count, draw_rows
@@ -171,7 +171,9 @@ class ClasswiseSampler(
         y_base : array-like of shape (n_base,), default=None
             Labels of `X_base`: the same classes as in `y`.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the rows of X; an integer weight equals that many copies.
+            Non-negative weights of the rows of X; a weight counts as that many rows. Those that sum
+            to less than their effective sample size, ``sum(w)**2 / sum(w**2)``, such as weights
+            that sum to one, are scaled up to it.
 
         Returns
         -------
@@ -236,8 +238,12 @@ class ClasswiseSampler(
             raise ValueError(
                 f"sample_weight was given, but {type(self._sampler()).__name__}.fit takes none."
             )
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        return weights, weights > 0
+        weights = _check_sample_weight(
+            sample_weight, X, dtype=np.float64, ensure_non_negative=True, copy=True
+        )
+        used = weights > 0
+        weights[used] = weights_as_rows(weights[used])  # of all classes together
+        return weights, used
 
     def _check_base(self, X_base, y_base, X, classes):
         """Base rows of each class by its label, or None."""

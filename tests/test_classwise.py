@@ -134,6 +134,23 @@ def test_integer_weights_are_repeats_and_zeros_are_absent():
     assert_allclose(weighted.sample(30, 0), repeated.sample(30, 0), rtol=1e-9)
 
 
+def test_weights_are_scaled_over_all_classes_together():
+    plain = classwise().fit(X, NAMES)
+    few = np.full(len(X), 1 / len(X))
+    weighted = classwise().fit(X, NAMES, sample_weight=few)
+    assert_allclose(weighted.sample(30, 0), plain.sample(30, 0), rtol=1e-9)
+    assert_array_equal(few, 1 / len(X))  # it is the caller's
+
+    weights = np.where(CULTIVAR == 0, 3.0, 1.0)
+    scaled = weights * weights.sum() / np.square(weights).sum()
+    expected = classwise().fit(X, NAMES, sample_weight=scaled)
+    small = classwise().fit(X, NAMES, sample_weight=weights / 1e3)
+    assert_allclose(small.class_prior_, expected.class_prior_)
+    first, other, alone = (each.samplers_[1].bandwidth_ for each in (small, expected, plain))
+    assert_allclose(first, other)
+    assert first < 0.99 * alone  # as rows that count 1.4 times
+
+
 # --- carrying ------------------------------------------------------------------------------------
 
 
