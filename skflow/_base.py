@@ -1,6 +1,7 @@
 """What all estimators share: validation, flow space, base draws, progress and scoring."""
 
 import warnings
+from copy import deepcopy
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
@@ -83,6 +84,9 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
+
+    # A sampler's flow leads to these rows, so that its pickle cannot do without them anyway.
+    _pickles_training_rows = False
 
     def _default_velocity(self):
         raise NotImplementedError("an estimator says which velocity is its own")
@@ -260,15 +264,24 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
         rows = getattr(self, "_training_X", None)
         if rows is None:
             raise ValueError(
-                f"This {type(self).__name__} no longer has the rows that it was fitted on: they "
-                "are not pickled, and partial_fit does not keep them. Score it where it was "
-                "fitted, or pass the rows to a metric of skflow.metrics."
+                f"This {type(self).__name__} no longer has the rows that it was fitted on: its "
+                "pickle leaves them out, and so do jobs in other processes that return it, and "
+                "partial_fit does not keep them. Score it where it was fitted, or pass the rows "
+                "to a metric of skflow.metrics."
             )
         return rows
 
     def __getstate__(self):
-        # A generator can do without these rows, and a sampler has them in flow space already.
-        return {key: value for key, value in super().__getstate__().items() if key != "_training_X"}
+        state = super().__getstate__()
+        if self._pickles_training_rows:
+            return state
+        return {key: value for key, value in state.items() if key != "_training_X"}
+
+    def __deepcopy__(self, memo):
+        # By default it would be made of what is pickled; it stays here, and can keep all.
+        copied = memo[id(self)] = object.__new__(type(self))
+        copied.__dict__.update(deepcopy(self.__dict__, memo))
+        return copied
 
     # --- results --------------------------------------------------------------------------------
 
@@ -458,7 +471,7 @@ class Progress:
         self._fit.call_on_fit_task_end(
             estimator=self._estimator,
             **self._data,
-            # The one attribute that a copy is made without.
+            # The one attribute that a generator's copy is made without.
             reconstruction_attributes={"_training_X": self._estimator._training_X},
         )
 

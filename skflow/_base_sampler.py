@@ -72,6 +72,8 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         "t_stop": [Interval(Real, 0, 1, closed="both")],
     }
 
+    _pickles_training_rows = True
+
     def __init__(
         self,
         bandwidth: Bandwidth = "auto",

@@ -189,9 +189,9 @@ class SDFlowSampler(BaseFlowSampler):
     fitted to the target, and predicts rows like B after they were carried there. A search or
     cross-validation cuts an `X_base` of as many rows as X into folds: pass it as ``base=B`` then.
 
-    A fitted sampler keeps the target and the recorded flow, up to ``working_memory``, and so does
-    its pickle. After a pipeline, new rows in the original units are ``skflow.sample(pipe, n)``; for
-    rows with labels see :class:`ClasswiseSampler`.
+    A fitted sampler keeps the rows of the target and the recorded flow, up to ``working_memory``,
+    and so does its pickle. After a pipeline, new rows in the original units are
+    ``skflow.sample(pipe, n)``; for rows with labels see :class:`ClasswiseSampler`.
 
     References
     ----------
