@@ -73,6 +73,7 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
     }
 
     _pickles_training_rows = True
+    _has_early_stopping = True  # whether there is such a parameter, and attributes of its checks
 
     def __init__(
         self,
@@ -128,7 +129,7 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         X_base: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> Self:
-        """Move the base onto X by Algorithm 1, and record the flow.
+        """Move the base onto X, and record the flow.
 
         Parameters
         ----------
@@ -154,7 +155,7 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         ValueError
             If X or X_base has NaN, infinite or non-numeric entries, differ in width, or have too
             few rows; if the weights are negative or all zero; if all rows of X are the same; if
-            `covariance_type` is "full" and the covariance of X is singular; if `early_stopping`
+            `covariance_type` is "full" and the covariance of X is singular; if early stopping
             would leave or hold out fewer than two different rows.
         FloatingPointError
             If the flow diverges: the step size is too large for the bandwidth.
@@ -163,17 +164,18 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         -----
         ConvergenceWarning
             When the particles are faster in the last step than a second sample of the target would
-            be: the flow has not arrived. Not if the velocity learns, or the flow was stopped.
+            be: the flow has not arrived. Not if the velocity learns, or the flow was stopped, or
+            the process is a diffusion.
         UserWarning
             When most particles are less than half as far from a row of X as its rows are from each
-            other, unless they started from given rows: they copy. With `early_stopping`, also when
+            other, unless they started from given rows: they copy. With early stopping, also when
             they copy at the first check already.
         """
         data = X, y, sample_weight
         X, weights, X_base = self._validate(X, X_base, sample_weight)
         rng = check_random_state(self.random_state)
         heldout = None
-        if self.early_stopping:
+        if self._has_early_stopping and self.early_stopping:
             (X, weights), heldout = hold_out(X, weights, self.validation_fraction, rng)
         target = self._make_target(X, weights)
         source = self._make_source(target, X_base, rng)
@@ -215,7 +217,9 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         if stopping is not None:
             recorded = stopping.kept(recorded)
             stopping.warn_of_copies(stacklevel=3)
-        self.__dict__.update(fitted(recorded), **results_of(stopping))
+        self.__dict__.update(fitted(recorded))
+        if self._has_early_stopping:
+            self.__dict__.update(results_of(stopping))
         self.history_ = np.array(progress.history[: self.n_steps_])
         progress.end()
         if recorded.epoch > self.n_steps_:

@@ -717,8 +717,8 @@ class DiffusionSampler(BaseFlowSampler):
     -----
     A step costs ``n_particles`` evaluations of the denoiser, which for the kernel are ``n_samples``
     kernel evaluations each; carrying rows by `transform` takes four times as many. Particles do
-    not see each other: the first noise level, by default 30 bandwidths, must be wide compared to base and
-    target, or `sample` remembers where it began.
+    not see each other: the first noise level, by default 30 bandwidths, must be wide compared to
+    base and target, or `sample` remembers where it began.
 
     With the kernel denoiser the law of the samples is that of
     :class:`~sklearn.neighbors.KernelDensity` with the same bandwidth, as `n_steps` grows; with few
@@ -767,7 +767,7 @@ class DiffusionSampler(BaseFlowSampler):
         "denoiser": [HasMethods(["fit", "denoise"]), None],
     }
 
-    early_stopping = False  # rows on their way are no samples: there is nothing to judge
+    _has_early_stopping = False  # rows on their way are no samples: there is nothing to judge
 
     def __init__(
         self,

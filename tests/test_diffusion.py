@@ -271,6 +271,13 @@ def test_float32_stays_float32_and_close_to_float64(covariance_type, X_base):
         assert_allclose(single, double, rtol=0, atol=1e-3)
 
 
+def test_there_is_no_early_stopping():
+    fitted = sampler(n_steps=3).fit(GRID)
+    known = "early_stopping", "validation_scores_", "validation_copying_", "best_validation_score_"
+    assert [name for name in known if hasattr(fitted, name)] == []
+    assert "Algorithm 1" not in DiffusionSampler.fit.__doc__
+
+
 # --- schedules ------------------------------------------------------------------------------------
 
 
