@@ -17,13 +17,13 @@ from sklearn.utils.validation import (
     _check_sample_weight,
     check_is_fitted,
     has_fit_parameter,
-    validate_data,
 )
 
 from skflow._discrete import check_discrete_features
 from skflow._estimators import plant_seeds
 from skflow._flow import ParticleFlow, times_of_steps
 from skflow._kernels import kernel_mean, nearest
+from skflow._rows import check_rows
 from skflow._sources import RowSource, check_base_rows, check_count, make_source
 from skflow._space import FlowSpace
 from skflow._typing import Rows
@@ -31,7 +31,6 @@ from skflow.schedules import BANDWIDTH_RULES, SCHEDULES, Constant, auto_schedule
 
 __all__ = ["BaseFlow", "Progress", "Target", "mean_square", "weights_as_rows", "weights_to_score"]
 
-_DTYPES = [np.float64, np.float32]
 # Where rows are drawn they are to be new: as near to the target rows as others of their law are,
 # and no nearer. `benchmarks.defaults` is the study.
 _WIDER = 1.4
@@ -107,7 +106,7 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
             part = getattr(self, name, None)
             if isinstance(part, type):
                 raise ValueError(f"{name} is the class {part.__name__}: pass an instance of it.")
-        X = validate_data(self, X, dtype=_DTYPES, ensure_min_samples=2, reset=reset)
+        X = check_rows(self, X, ensure_min_samples=2, reset=reset)
         X, weights = self._check_weights(X, sample_weight)
         if X_base is not None:
             X_base = self._own_columns(X_base)
@@ -319,12 +318,12 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
         """
         self.fit(X, y, X_base=X_base, sample_weight=sample_weight)
         if self._has_base_rows():
-            return validate_data(self, X, dtype=_DTYPES, reset=False, copy=True)
+            return check_rows(self, X, reset=False, copy=True)
         return self.transform(X)
 
     def _to_flow(self, X):
         check_is_fitted(self)
-        return self._space.to_flow(validate_data(self, X, dtype=_DTYPES, reset=False))
+        return self._space.to_flow(check_rows(self, X, reset=False))
 
     def _wrap(self, rows, like):
         """Rows in the container that ``set_output`` asks for."""

@@ -28,18 +28,17 @@ from sklearn.utils.validation import (
     check_is_fitted,
     column_or_1d,
     has_fit_parameter,
-    validate_data,
 )
 
 from skflow._base import weights_as_rows, weights_to_score
 from skflow._estimators import plant_seeds
+from skflow._rows import check_rows
 from skflow._samplers import SDFlowSampler
 from skflow._sources import check_base_rows, check_count, draw_rows
 from skflow._typing import Rows, Seed
 
 __all__ = ["ClasswiseSampler"]
 
-_DTYPES = [np.float64, np.float32]
 _SHOWN = 5  # labels that a message lists
 
 
@@ -195,7 +194,7 @@ class ClasswiseSampler(
         data: dict[str, Any] = {"X": X, "y": y}
         if sample_weight is not None:
             data["metadata"] = {"sample_weight": sample_weight}
-        X_checked, y = validate_data(self, X, y, dtype=_DTYPES, ensure_min_samples=2)
+        X_checked, y = check_rows(self, X, y=y, ensure_min_samples=2)
         check_classification_targets(y)
         weights, used = self._check_weights(sample_weight, X_checked)
         classes = np.unique(y[used])
@@ -345,7 +344,7 @@ class ClasswiseSampler(
             When rows lie far outside the base distribution of their class.
         """
         check_is_fitted(self)
-        checked = validate_data(self, X, dtype=_DTYPES, reset=False)
+        checked = check_rows(self, X, reset=False)
         codes = self._encode(y)
         check_consistent_length(checked, codes)
         rows = X if hasattr(X, "columns") else checked
@@ -429,7 +428,7 @@ class ClasswiseSampler(
     def _joint(self, X):
         """Log of share times density, a column for each class."""
         check_is_fitted(self)
-        checked = validate_data(self, X, dtype=_DTYPES, reset=False)
+        checked = check_rows(self, X, reset=False)
         rows = X if hasattr(X, "columns") else checked
         densities = [sampler.score_samples(rows) for sampler in self.samplers_]
         return np.column_stack(densities) + np.log(self.class_prior_)

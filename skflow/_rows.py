@@ -1,0 +1,67 @@
+"""Rows as a user passes them: checked, in the right columns, with errors that say what is wrong."""
+
+from contextlib import contextmanager
+
+import numpy as np
+from sklearn.utils import _safe_indexing, check_array
+from sklearn.utils.validation import validate_data
+
+__all__ = ["DTYPES", "check_rows", "naming_columns"]
+
+DTYPES = [np.float64, np.float32]
+_SHOWN = 5  # columns that a message lists
+
+
+def check_rows(estimator, X, **options):
+    """X as ``validate_data`` returns it, which takes the options; its errors tell the columns."""
+    with naming_columns(X, "X"):
+        return validate_data(estimator, X, dtype=DTYPES, **options)
+
+
+@contextmanager
+def naming_columns(rows, name):
+    """Add to an error the columns that are no numbers, if there are any."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        columns = _no_numbers(rows)
+        if columns:
+            more = len(columns) - _SHOWN
+            error.add_note(
+                f"Columns of {name} that are no numbers: {', '.join(columns[:_SHOWN])}"
+                f"{f' and {more} more' if more > 0 else ''}. A flow moves numbers: drop these "
+                "columns, or encode them as numbers where near numbers mean similar things. A "
+                "column of labels can be the y of a ClasswiseSampler."
+            )
+        raise
+
+
+def _no_numbers(rows):
+    """Names of columns, or their places, with their dtypes."""
+    if not hasattr(rows, "columns"):
+        if getattr(rows, "dtype", np.dtype(object)).kind not in "OSUmM":
+            return []
+        try:
+            rows = np.array(rows, dtype=object)
+        except ValueError:  # rows of different lengths
+            return []
+        if rows.ndim != 2:
+            return []
+    names = getattr(rows, "columns", range(rows.shape[1]))
+    wrong = []
+    for place, column in enumerate(names):
+        values = _safe_indexing(rows, [place], axis=1)
+        if not _is_numeric(values):
+            kind = f" ({_safe_indexing(rows, place, axis=1).dtype})"
+            wrong.append(f"{column!r}{kind if hasattr(rows, 'columns') else ''}")
+    return wrong
+
+
+def _is_numeric(column):
+    if np.asarray(column).dtype.kind in "mM":  # which pass for numbers where they are alone
+        return False
+    try:
+        check_array(column, dtype=np.float64, ensure_all_finite=False)
+    except (TypeError, ValueError):
+        return False
+    return True
