@@ -23,7 +23,7 @@ from skflow._discrete import check_discrete_features
 from skflow._estimators import plant_seeds
 from skflow._flow import ParticleFlow, times_of_steps
 from skflow._kernels import kernel_mean, nearest
-from skflow._rows import check_rows
+from skflow._rows import check_rows, check_two_dimensional
 from skflow._sources import RowSource, check_base_rows, check_count, make_source
 from skflow._space import FlowSpace
 from skflow._typing import Rows
@@ -109,6 +109,7 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
         X = check_rows(self, X, ensure_min_samples=2, reset=reset)
         X, weights = self._check_weights(X, sample_weight)
         if X_base is not None:
+            check_two_dimensional(X_base, "X_base", X.shape[1])
             X_base = self._own_columns(X_base)
             _check_feature_names(self, X_base, reset=False)
             X_base = check_base_rows(X_base, X.shape[1], X.dtype, name="X_base")
@@ -160,6 +161,8 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
         if X_base is not None:
             return RowSource(target.space.to_flow(X_base))
         base = self.base
+        if hasattr(base, "__array__") or isinstance(base, list | tuple):
+            check_two_dimensional(base, "base", target.X.shape[1])
         if hasattr(base, "columns"):
             base = self._own_columns(base)
             _check_feature_names(self, base, reset=False)

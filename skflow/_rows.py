@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils import _safe_indexing, check_array
 from sklearn.utils.validation import validate_data
 
-__all__ = ["DTYPES", "check_rows", "naming_columns"]
+__all__ = ["DTYPES", "check_rows", "check_two_dimensional", "naming_columns"]
 
 DTYPES = [np.float64, np.float32]
 _SHOWN = 5  # columns that a message lists
@@ -16,6 +16,20 @@ def check_rows(estimator, X, **options):
     """X as ``validate_data`` returns it, which takes the options; its errors tell the columns."""
     with naming_columns(X, "X"):
         return validate_data(estimator, X, dtype=DTYPES, **options)
+
+
+def check_two_dimensional(rows, name, n_features):
+    """Raise a ValueError unless rows of a base are rows: first of all, as nothing else is clear."""
+    try:
+        shape = rows.shape if hasattr(rows, "shape") else np.shape(rows)
+    except ValueError:  # of different lengths, of which scikit-learn will tell
+        return
+    if len(shape) != 2:
+        raise ValueError(
+            f"{name} must be 2-D: rows of {n_features} columns, as X has; got "
+            f"{type(rows).__name__} of shape {shape}. For a single row pass [row], for a single "
+            "column column.reshape(-1, 1)."
+        )
 
 
 @contextmanager

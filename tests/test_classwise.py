@@ -334,6 +334,11 @@ def test_what_cannot_be_is_said_before_any_work(arguments, message):
         ClasswiseSampler(Untouched()).fit(**{"X": X, "y": NAMES, **arguments})
 
 
+def test_base_rows_of_one_dimension():
+    with pytest.raises(ValueError, match=r"^X_base must be 2-D.*ndarray of shape \(178,\)"):
+        classwise().fit(X, NAMES, X_base=X[:, 0], y_base=NAMES)
+
+
 def test_what_the_sampler_does_not_take():
     with pytest.raises(ValueError, match=r"X_base was given, but KernelDensity\.fit takes none"):
         ClasswiseSampler(KernelDensity()).fit(X, NAMES, X_base=X, y_base=NAMES)

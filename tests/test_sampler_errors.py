@@ -76,7 +76,9 @@ BAD_BASE = {
     "infinity": (changed(WINE, -np.inf), "X_base contains infinity"),
     "strings": (changed(WINE, "red"), "could not convert string to float: 'red'"),
     "sparse": (sparse.csr_array(WINE), "X_base.*toarray()"),
-    "one dimension": (WINE[0], "Reshape your data"),
+    "one dimension": (WINE[0], "^X_base must be 2-D: rows of 13 columns.*got ndarray of shape"),
+    "no dimension": (1.0, r"^X_base must be 2-D.*float of shape \(\)"),
+    "a list": ([1.0] * 178, r"^X_base must be 2-D.*list of shape \(178,\)"),
     "no rows": (WINE[:0], "minimum of 1"),
 }
 
@@ -115,6 +117,8 @@ BAD_PARAMS = [
     ),
     ("base", PLAIN, "base has 3 features, but X has 13.*Pass the same columns"),
     ("base", changed(WINE, np.nan), "base contains NaN"),
+    ("base", WINE[:, 0], r"^base must be 2-D: rows of 13 columns.*ndarray of shape \(178,\)"),
+    ("base", [1.0, 2.0], r"^base must be 2-D.*list of shape \(2,\)"),
     ("base", FRAME[FRAME.columns[::-1]], "same order"),
     ("base", Returning(PLAIN[:100]), r"must return finite rows of shape \(100, 13\)"),
     ("base", Returning(changed(WINE[:100], np.nan)), "must return finite rows.*NaN"),
@@ -139,6 +143,14 @@ BAD_FITS = {
     },
     "covariance": ({"covariance_type": "full"}, {"X": CONSTANT}, ": 3. Drop the redundant ones"),
 }
+
+
+def test_a_series_as_base_is_no_rows_and_has_no_wrong_names(recwarn):
+    with pytest.raises(ValueError, match=r"^X_base must be 2-D.*Series of shape \(178,\)"):
+        sampler().fit(FRAME, X_base=FRAME["hue"])
+    with pytest.raises(ValueError, match=r"^base must be 2-D.*Series of shape \(178,\)"):
+        sampler(base=FRAME["hue"]).fit(FRAME)
+    assert not recwarn
 
 
 NO_NUMBERS = {
