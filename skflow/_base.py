@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, DensityMixin, TransformerMixin, clone
 from sklearn.callback import CallbackSupportMixin
-from sklearn.utils import _safe_indexing, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.validation import (
@@ -23,7 +23,7 @@ from skflow._discrete import check_discrete_features
 from skflow._estimators import plant_seeds
 from skflow._flow import ParticleFlow, times_of_steps
 from skflow._kernels import kernel_mean, nearest
-from skflow._rows import check_rows, check_two_dimensional
+from skflow._rows import check_rows, check_two_dimensional, own_columns
 from skflow._sources import RowSource, check_base_rows, check_count, make_source
 from skflow._space import FlowSpace
 from skflow._typing import Rows
@@ -118,12 +118,8 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
         return X, weights, X_base
 
     def _own_columns(self, base):
-        """Of a frame with all columns of X and more, those of X, as a ColumnTransformer needs."""
-        own = getattr(self, "feature_names_in_", ())
-        names = list(getattr(base, "columns", ()))
-        if len(names) > len(own) > 0 and set(own) <= set(names):
-            return _safe_indexing(base, list(own), axis=1)
-        return base
+        """Of a frame with the columns of X, in any order and with others, those of X."""
+        return own_columns(base, getattr(self, "feature_names_in_", ()))
 
     def _discrete_mask(self, X):
         """Mask of the columns that `discrete_features` names; None if they are to be found."""

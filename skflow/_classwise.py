@@ -32,7 +32,7 @@ from sklearn.utils.validation import (
 
 from skflow._base import weights_as_rows, weights_to_score
 from skflow._estimators import plant_seeds
-from skflow._rows import check_rows, check_two_dimensional
+from skflow._rows import check_rows, check_two_dimensional, own_columns
 from skflow._samplers import SDFlowSampler
 from skflow._sources import check_base_rows, check_count, draw_rows
 from skflow._typing import Rows, Seed
@@ -260,6 +260,7 @@ class ClasswiseSampler(
                 f"X_base was given, but {type(self._sampler()).__name__}.fit takes none."
             )
         check_two_dimensional(X_base, "X_base", X.shape[1])
+        X_base = own_columns(X_base, getattr(self, "feature_names_in_", ()))
         _check_feature_names(self, X_base, reset=False)
         rows = check_base_rows(X_base, X.shape[1], X.dtype, name="X_base")
         labels = column_or_1d(y_base)

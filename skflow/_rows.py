@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils import _safe_indexing, check_array
 from sklearn.utils.validation import validate_data
 
-__all__ = ["DTYPES", "check_rows", "check_two_dimensional", "naming_columns"]
+__all__ = ["DTYPES", "check_rows", "check_two_dimensional", "naming_columns", "own_columns"]
 
 DTYPES = [np.float64, np.float32]
 _SHOWN = 5  # columns that a message lists
@@ -30,6 +30,18 @@ def check_two_dimensional(rows, name, n_features):
             f"{type(rows).__name__} of shape {shape}. For a single row pass [row], for a single "
             "column column.reshape(-1, 1)."
         )
+
+
+def own_columns(base, own):
+    """Base rows with the columns of X, by name, from a frame that has them and maybe more.
+
+    As a ColumnTransformer does it, which cuts X and hands on the base as a whole. Anything else is
+    returned as it is, to be refused for its names or its width.
+    """
+    names = list(getattr(base, "columns", ()))
+    if names != list(own) and len(own) > 0 and set(own) <= set(names):
+        return _safe_indexing(base, list(own), axis=1)
+    return base
 
 
 @contextmanager
@@ -72,7 +84,10 @@ def _no_numbers(rows):
 
 
 def _is_numeric(column):
-    if np.asarray(column).dtype.kind in "mM":  # which pass for numbers where they are alone
+    kind = np.asarray(column).dtype.kind
+    if kind == "c":  # the error itself says that much
+        return True
+    if kind in "mM":  # dates pass for numbers where they are alone
         return False
     try:
         check_array(column, dtype=np.float64, ensure_all_finite=False)

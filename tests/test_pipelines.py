@@ -179,6 +179,26 @@ def test_a_given_base_is_cut_to_the_columns_of_the_target():
     assert_array_equal(by_fit.particles_, flow().fit(target, X_base=base[some]).particles_)
 
 
+@pytest.mark.parametrize("convert", [pd.DataFrame, pl.from_pandas], ids=["pandas", "polars"])
+@pytest.mark.parametrize("more", [False, True])
+def test_columns_of_a_base_are_those_of_their_names_in_any_order(convert, more):
+    target, base = FRAME[CULTIVAR == 1], FRAME[CULTIVAR == 0]
+    turned = base[FRAME.columns[::-1]].assign(**({"more": 1.0} if more else {}))
+    target, base, turned = (convert(each.reset_index(drop=True)) for each in (target, base, turned))
+    expected = flow().fit(target, X_base=base)
+    assert_array_equal(flow().fit(target, X_base=turned).particles_, expected.particles_)
+    assert_array_equal(flow(base=turned).fit(target).particles_, expected.particles_)
+    with pytest.raises(ValueError, match="feature names"):  # scikit-learn's rule after fit
+        expected.transform(turned)
+    by_class, labels = ClasswiseSampler(flow()), np.repeat([0, 1], [30, len(target) - 30])
+    for rows in (base, turned):
+        by_class.fit(target, labels, X_base=rows, y_base=np.arange(len(base)) % 2)
+        assert_array_equal(
+            by_class.samplers_[0].particles_,
+            flow().fit(target[:30], X_base=base[::2]).particles_,
+        )
+
+
 def test_a_base_of_other_columns_is_an_error():
     others = FRAME[CULTIVAR == 0].rename(columns={"hue": "tint"}).assign(more=1.0)
     with pytest.raises(ValueError, match="feature names"):

@@ -119,7 +119,7 @@ BAD_PARAMS = [
     ("base", changed(WINE, np.nan), "base contains NaN"),
     ("base", WINE[:, 0], r"^base must be 2-D: rows of 13 columns.*ndarray of shape \(178,\)"),
     ("base", [1.0, 2.0], r"^base must be 2-D.*list of shape \(2,\)"),
-    ("base", FRAME[FRAME.columns[::-1]], "same order"),
+    ("base", FRAME.rename(columns={"hue": "tint"}), "feature names"),
     ("base", Returning(PLAIN[:100]), r"must return finite rows of shape \(100, 13\)"),
     ("base", Returning(changed(WINE[:100], np.nan)), "must return finite rows.*NaN"),
     ("schedule", lambda t: -1.0, r"schedule\(0\) must be a positive finite number, got -1"),
