@@ -1,6 +1,7 @@
 """What all estimators share: validation, flow space, base draws, progress and scoring."""
 
 import warnings
+from copy import deepcopy
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
@@ -12,13 +13,13 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import (
     check_is_fitted,
     has_fit_parameter,
-    validate_data,
 )
 
 from skflow._discrete import check_discrete_features
 from skflow._estimators import check_part, plant_seeds
 from skflow._flow import ParticleFlow, times_of_steps
 from skflow._kernels import kernel_mean, nearest
+from skflow._rows import check_rows, check_two_dimensional, own_columns
 from skflow._sklearn import (
     HasMethods,
     Interval,
@@ -31,9 +32,16 @@ from skflow._space import FlowSpace
 from skflow._typing import Rows
 from skflow.schedules import BANDWIDTH_RULES, SCHEDULES, Constant, auto_schedule
 
-__all__ = ["BaseFlow", "Progress", "Target", "count_outside", "mean_square"]
+__all__ = [
+    "BaseFlow",
+    "Progress",
+    "Target",
+    "count_outside",
+    "mean_square",
+    "weights_as_rows",
+    "weights_to_score",
+]
 
-_DTYPES = [np.float64, np.float32]
 # Parameters that may be objects with parameters of their own; an estimator has some of them.
 _PARTS = ("velocity", "denoiser", "optimizer", "schedule", "step_size", "noise_scale")
 # Where rows are drawn they are to be new: as near to the target rows as others of their law are,
@@ -89,6 +97,9 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
         "verbose": ["verbose"],
     }
 
+    # A sampler's flow leads to these rows, so that its pickle cannot do without them anyway.
+    _pickles_training_rows = False
+
     def _default_velocity(self):
         raise NotImplementedError("an estimator says which velocity is its own")
 
@@ -106,9 +117,10 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
         """Validated arguments of `fit`: X, weights (or None) of the rows that have one, X_base."""
         for name in _PARTS:
             check_part(getattr(self, name, None), name)
-        X = validate_data(self, X, dtype=_DTYPES, ensure_min_samples=2, reset=reset)
+        X = check_rows(self, X, ensure_min_samples=2, reset=reset)
         X, weights = self._check_weights(X, sample_weight)
         if X_base is not None:
+            check_two_dimensional(X_base, "X_base", X.shape[1])
             X_base = self._own_columns(X_base)
             check_columns(self, X_base)
             X_base = check_base_rows(X_base, X.shape[1], X.dtype, name="X_base")
@@ -117,12 +129,8 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
         return X, weights, X_base
 
     def _own_columns(self, base):
-        """Of a frame with all columns of X and more, those of X, as a ColumnTransformer needs."""
-        own = getattr(self, "feature_names_in_", ())
-        names = list(getattr(base, "columns", ()))
-        if len(names) > len(own) > 0 and set(own) <= set(names):
-            return base[list(own)]
-        return base
+        """Of a frame with the columns of X, in any order and with others, those of X."""
+        return own_columns(base, getattr(self, "feature_names_in_", ()))
 
     def _discrete_mask(self, X):
         """Mask of the columns that `discrete_features` names; None if they are to be found."""
@@ -153,13 +161,15 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
                 f"sample_weight is positive for {used.sum()} of the {len(X)} rows of X: "
                 f"{type(self).__name__} needs at least two rows with a positive weight."
             )
-        return X[used], weights[used]
+        return X[used], weights_as_rows(weights[used])
 
     def _make_source(self, target, X_base, rng):
         """Where the flow starts."""
         if X_base is not None:
             return RowSource(target.space.to_flow(X_base))
         base = self.base
+        if hasattr(base, "__array__") or isinstance(base, list | tuple):
+            check_two_dimensional(base, "base", target.X.shape[1])
         if hasattr(base, "columns"):
             base = self._own_columns(base)
             check_columns(self, base)
@@ -263,15 +273,24 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
         rows = getattr(self, "_training_X", None)
         if rows is None:
             raise ValueError(
-                f"This {type(self).__name__} no longer has the rows that it was fitted on: they "
-                "are not pickled, and partial_fit does not keep them. Score it where it was "
-                "fitted, or pass the rows to a metric of skflow.metrics."
+                f"This {type(self).__name__} no longer has the rows that it was fitted on: its "
+                "pickle leaves them out, and so do jobs in other processes that return it, and "
+                "partial_fit does not keep them. Score it where it was fitted, or pass the rows "
+                "to a metric of skflow.metrics."
             )
         return rows
 
     def __getstate__(self):
-        # A generator can do without these rows, and a sampler has them in flow space already.
-        return {key: value for key, value in super().__getstate__().items() if key != "_training_X"}
+        state = super().__getstate__()
+        if self._pickles_training_rows:
+            return state
+        return {key: value for key, value in state.items() if key != "_training_X"}
+
+    def __deepcopy__(self, memo):
+        # By default it would be made of what is pickled; it stays here, and can keep all.
+        copied = memo[id(self)] = object.__new__(type(self))
+        copied.__dict__.update(deepcopy(self.__dict__, memo))
+        return copied
 
     # --- results --------------------------------------------------------------------------------
 
@@ -309,12 +328,12 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
         """
         self.fit(X, y, X_base=X_base, sample_weight=sample_weight)
         if self._has_base_rows():
-            return validate_data(self, X, dtype=_DTYPES, reset=False, copy=True)
+            return check_rows(self, X, reset=False, copy=True)
         return self.transform(X)
 
     def _to_flow(self, X):
         check_is_fitted(self)
-        return self._space.to_flow(validate_data(self, X, dtype=_DTYPES, reset=False))
+        return self._space.to_flow(check_rows(self, X, reset=False))
 
     def _wrap(self, rows, like):
         """Rows in the container that ``set_output`` asks for."""
@@ -366,7 +385,7 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
         log_volume = rows.shape[1] * np.log(np.sqrt(2 * np.pi) * sigma)
         return log_kernel - log_volume - self._space.log_determinant_
 
-    def score(self, X: ArrayLike, y: Any = None) -> float:
+    def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Mean log-density of rows; higher is better.
 
         Parameters
@@ -375,13 +394,17 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
             Rows of the target distribution, best some that were not fitted on.
         y : Ignored
             Present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows.
 
         Returns
         -------
         float
-            The mean of ``score_samples``.
+            The mean of ``score_samples``, weighted if there are weights.
         """
-        return float(np.mean(self.score_samples(X)))
+        scores = self.score_samples(X)
+        used, weights = weights_to_score(sample_weight, scores)
+        return float(np.average(scores[used], weights=weights))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -457,7 +480,7 @@ class Progress:
         self._fit.call_on_fit_task_end(
             estimator=self._estimator,
             **self._data,
-            # The one attribute that a copy is made without.
+            # The one attribute that a generator's copy is made without.
             reconstruction_attributes={"_training_X": self._estimator._training_X},
         )
 
@@ -465,6 +488,29 @@ class Progress:
 def count_outside(rows, start, reach):
     """How many rows are farther than `reach` from all of `start`."""
     return int((nearest(rows, start, 1)[1] > reach).sum())
+
+
+def weights_as_rows(weights):
+    """Positive weights, scaled up if they sum to less than the number of rows they are worth.
+
+    A weight counts as that many rows, for bandwidths, discrete columns and mixtures: weights that
+    sum to one would count as a single row. What they are worth is Kish's effective sample size,
+    ``sum(w)^2 / sum(w^2)``: n for n equal weights. No sum of integers is less than that (w <= w^2),
+    so integer weights stay repeats. And there is no jump, as a threshold on the largest would have
+    one, or a mean of 1 where some weights go to zero: those rows are then worth nothing.
+    """
+    relative = weights / weights.max()  # exactly 1 where all are equal
+    largest = relative.sum() / np.square(relative).sum()
+    return relative * largest if largest > weights.max() else weights
+
+
+def weights_to_score(sample_weight, X):
+    """Which rows have a positive weight, and their weights: all of them, and None, if not given."""
+    if sample_weight is None:
+        return slice(None), None
+    weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    used = weights > 0
+    return used, weights[used]
 
 
 def mean_square(velocity):

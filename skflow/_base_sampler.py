@@ -72,6 +72,9 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         "t_stop": [Interval(Real, 0, 1, closed="both")],
     }
 
+    _pickles_training_rows = True
+    _has_early_stopping = True  # whether there is such a parameter, and attributes of its checks
+
     def __init__(
         self,
         bandwidth: Bandwidth = "auto",
@@ -126,7 +129,7 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         X_base: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> Self:
-        """Move the base onto X by Algorithm 1, and record the flow.
+        """Move the base onto X, and record the flow.
 
         Parameters
         ----------
@@ -138,7 +141,9 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
             Rows of the distribution to start from. Row i of ``particles_`` is row i of `X_base`,
             moved. By default the base is what the parameter `base` says.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the rows of X; an integer weight equals that many copies.
+            Non-negative weights of the rows of X; a weight counts as that many rows. Those that sum
+            to less than their effective sample size, ``sum(w)**2 / sum(w**2)``, such as weights
+            that sum to one, are scaled up to it.
 
         Returns
         -------
@@ -150,7 +155,7 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         ValueError
             If X or X_base has NaN, infinite or non-numeric entries, differ in width, or have too
             few rows; if the weights are negative or all zero; if all rows of X are the same; if
-            `covariance_type` is "full" and the covariance of X is singular; if `early_stopping`
+            `covariance_type` is "full" and the covariance of X is singular; if early stopping
             would leave or hold out fewer than two different rows.
         FloatingPointError
             If the flow diverges: the step size is too large for the bandwidth.
@@ -159,19 +164,20 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         -----
         ConvergenceWarning
             When the particles are faster in the last step than a second sample of the target would
-            be: the flow has not arrived. Not if the velocity learns, or the flow was stopped.
+            be: the flow has not arrived. Not if the velocity learns, or the flow was stopped, or
+            the process is a diffusion.
         UserWarning
             When most particles are less than half as far from a row of X as its rows are from each
             other, unless they started from given rows: they copy. When they have gathered near few
             rows of X: fewer than half as many are the nearest to any particle as would be by
             chance, and others have none nearby; not if the flow was stopped. With
-            `early_stopping`, also when particles copy at the first check already.
+            early stopping, also when particles copy at the first check already.
         """
         data = X, y, sample_weight
         X, weights, X_base = self._validate(X, X_base, sample_weight)
         rng = check_random_state(self.random_state)
         heldout = None
-        if self.early_stopping:
+        if self._has_early_stopping and self.early_stopping:
             (X, weights), heldout = hold_out(X, weights, self.validation_fraction, rng)
         target = self._make_target(X, weights)
         source = self._make_source(target, X_base, rng)
@@ -214,7 +220,9 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
             recorded = stopping.kept(recorded)
             recorded.last = recorded.last._replace(velocity=None)
             stopping.warn_of_copies(stacklevel=3)
-        self.__dict__.update(fitted(recorded), **results_of(stopping))
+        self.__dict__.update(fitted(recorded))
+        if self._has_early_stopping:
+            self.__dict__.update(results_of(stopping))
         self.history_ = np.array(progress.history[: self.n_steps_])
         progress.end()
         self._judge(recorded, target, stacklevel=4)

@@ -28,11 +28,12 @@ from sklearn.utils.validation import (
     check_is_fitted,
     column_or_1d,
     has_fit_parameter,
-    validate_data,
 )
 
+from skflow._base import weights_as_rows, weights_to_score
 from skflow._estimators import plant_seeds
 from skflow._process import one_blas_thread
+from skflow._rows import check_rows, check_two_dimensional, own_columns
 from skflow._samplers import SDFlowSampler
 from skflow._sklearn import (
     ADAPTERS_MANAGER,
@@ -47,7 +48,6 @@ from skflow._typing import Rows, Seed
 
 __all__ = ["ClasswiseSampler"]
 
-_DTYPES = [np.float64, np.float32]
 _SHOWN = 5  # labels that a message lists
 
 
@@ -195,9 +195,11 @@ class ClasswiseSampler(
         y_base : array-like of shape (n_base,), default=None
             Labels of `X_base`: the same classes as in `y`.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the rows of X; an integer weight equals that many copies. With
-            metadata routing, a sampler that does not request them sees the rows of a positive
-            weight as if all counted the same, and only ``class_prior_`` is of the weights.
+            Non-negative weights of the rows of X; a weight counts as that many rows. Those that sum
+            to less than their effective sample size, ``sum(w)**2 / sum(w**2)``, such as weights
+            that sum to one, are scaled up to it. With metadata routing, a sampler that does not
+            request them sees the rows of a positive weight as if all counted the same, and only
+            ``class_prior_`` is of the weights.
 
         Returns
         -------
@@ -219,7 +221,7 @@ class ClasswiseSampler(
         data: dict[str, Any] = {"X": X, "y": y}
         if sample_weight is not None:
             data["metadata"] = {"sample_weight": sample_weight}
-        X_checked, y = validate_data(self, X, y, dtype=_DTYPES, ensure_min_samples=2)
+        X_checked, y = check_rows(self, X, y=y, ensure_min_samples=2)
         check_classification_targets(y)
         weights, used = self._check_weights(sample_weight, X_checked)
         weighted = self._hands_on(sample_weight)
@@ -268,8 +270,12 @@ class ClasswiseSampler(
             raise ValueError(
                 f"sample_weight was given, but {type(self._sampler()).__name__}.fit takes none."
             )
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        return weights, weights > 0
+        weights = _check_sample_weight(
+            sample_weight, X, dtype=np.float64, ensure_non_negative=True, copy=True
+        )
+        used = weights > 0
+        weights[used] = weights_as_rows(weights[used])  # of all classes together
+        return weights, used
 
     def _hands_on(self, sample_weight):
         """Whether samplers are given weights: with metadata routing, if they request them."""
@@ -293,6 +299,8 @@ class ClasswiseSampler(
             raise ValueError(
                 f"X_base was given, but {type(self._sampler()).__name__}.fit takes none."
             )
+        check_two_dimensional(X_base, "X_base", X.shape[1])
+        X_base = own_columns(X_base, getattr(self, "feature_names_in_", ()))
         check_columns(self, X_base)
         rows = check_base_rows(X_base, X.shape[1], X.dtype, name="X_base")
         labels = column_or_1d(y_base)
@@ -378,7 +386,7 @@ class ClasswiseSampler(
             When rows lie far outside the base distribution of their class.
         """
         check_is_fitted(self)
-        checked = validate_data(self, X, dtype=_DTYPES, reset=False)
+        checked = check_rows(self, X, reset=False)
         codes = self._encode(y)
         check_consistent_length(checked, codes)
         rows = X if hasattr(X, "columns") else checked
@@ -405,7 +413,7 @@ class ClasswiseSampler(
         return logsumexp(self._joint(X), axis=1)
 
     @available_if(_sampler_has("score_samples"))
-    def score(self, X: ArrayLike, y: Any = None) -> float:
+    def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Mean log-density of rows, or of rows and labels; higher is better.
 
         Parameters
@@ -414,18 +422,23 @@ class ClasswiseSampler(
             Rows, best some that were not fitted on.
         y : array-like of shape (n_samples,), default=None
             Their labels, if the density is to be that of a row and its label.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows.
 
         Returns
         -------
         float
             The mean of ``score_samples``; with labels, of the log of class share times density
-            within the class.
+            within the class. Weighted if there are weights.
         """
+        joint = self._joint(X)
+        used, weights = weights_to_score(sample_weight, joint)
         if y is None:
-            return float(np.mean(self.score_samples(X)))
-        joint, codes = self._joint(X), self._encode(y)
-        check_consistent_length(joint, codes)
-        return float(np.mean(joint[np.arange(len(codes)), codes]))
+            return float(np.average(logsumexp(joint[used], axis=1), weights=weights))
+        labels = column_or_1d(y)
+        check_consistent_length(joint, labels)
+        codes = self._encode(labels[used])
+        return float(np.average(joint[used][np.arange(len(codes)), codes], weights=weights))
 
     # Its own: scikit-learn has it for what has a `transform`.
     def set_output(
@@ -457,7 +470,7 @@ class ClasswiseSampler(
     def _joint(self, X):
         """Log of share times density, a column for each class."""
         check_is_fitted(self)
-        checked = validate_data(self, X, dtype=_DTYPES, reset=False)
+        checked = check_rows(self, X, reset=False)
         rows = X if hasattr(X, "columns") else checked
         densities = [sampler.score_samples(rows) for sampler in self.samplers_]
         return np.column_stack(densities) + np.log(self.class_prior_)

@@ -206,6 +206,8 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
     (5, 13)
     """
 
+    __metadata_request__partial_fit = {"X_base": True}
+
     _parameter_constraints: dict = {
         **BaseFlow._parameter_constraints,
         **CONSTRAINTS,

@@ -24,7 +24,7 @@ from skflow._typing import (
     Seed,
 )
 from skflow.denoisers import KernelDenoiser
-from skflow.schedules import SCHEDULES
+from skflow.schedules import SCHEDULES, Geometric
 from skflow.velocities import MMD, ScoreDifference, Stein, fit_denoiser, particle_mean
 
 __all__ = ["DiffusionSampler", "MMDFlowSampler", "SDFlowSampler", "SVGDSampler"]
@@ -189,9 +189,9 @@ class SDFlowSampler(BaseFlowSampler):
     fitted to the target, and predicts rows like B after they were carried there. A search or
     cross-validation cuts an `X_base` of as many rows as X into folds: pass it as ``base=B`` then.
 
-    A fitted sampler keeps the target and the recorded flow, up to ``working_memory``, and so does
-    its pickle. After a pipeline, new rows in the original units are ``skflow.sample(pipe, n)``; for
-    rows with labels see :class:`ClasswiseSampler`.
+    A fitted sampler keeps the rows of the target and the recorded flow, up to ``working_memory``,
+    and so does its pickle. After a pipeline, new rows in the original units are
+    ``skflow.sample(pipe, n)``; for rows with labels see :class:`ClasswiseSampler`.
 
     References
     ----------
@@ -647,9 +647,11 @@ class DiffusionSampler(BaseFlowSampler):
         - "paper": ``2 median(D^2) / log(n + 1)`` over the n particles at the start (footnote 14);
         - "liu-wang": the same with 0.5 in place of 2, as in the published code of SVGD;
         - "scott", "silverman": the rules of thumb of kernel density estimation.
-    schedule : {"cosine", "geometric", "linear"} or callable, default="geometric"
+    schedule : {"auto", "cosine", "geometric", "linear"} or callable, default="auto"
         How the noise level falls along the process: ``schedule(t)`` for t in [0, 1] is multiplied
-        by `bandwidth`. Names run from 30 down to 1; see :mod:`skflow.schedules` for others.
+        by `bandwidth`. "auto" runs geometrically from 30 down to 1. The other names run from 4
+        down to 1, as elsewhere, which is wide enough only for a large `bandwidth`; see
+        :mod:`skflow.schedules` for others.
     n_steps : int, default=100
         Number of steps.
     base : {"normal", "mixture"}, array-like or object with ``sample`` or ``rvs``, default="normal"
@@ -715,8 +717,8 @@ class DiffusionSampler(BaseFlowSampler):
     -----
     A step costs ``n_particles`` evaluations of the denoiser, which for the kernel are ``n_samples``
     kernel evaluations each; carrying rows by `transform` takes four times as many. Particles do
-    not see each other: the first noise level, 30 bandwidths, must be wide compared to base and
-    target, or `sample` remembers where it began.
+    not see each other: the first noise level, by default 30 bandwidths, must be wide compared to
+    base and target, or `sample` remembers where it began.
 
     With the kernel denoiser the law of the samples is that of
     :class:`~sklearn.neighbors.KernelDensity` with the same bandwidth, as `n_steps` grows; with few
@@ -761,17 +763,17 @@ class DiffusionSampler(BaseFlowSampler):
                 "verbose",
             )
         },
-        "schedule": [StrOptions(set(SCHEDULES) - {"constant"}), callable],
+        "schedule": [StrOptions({"auto", *SCHEDULES} - {"constant"}), callable],
         "denoiser": [HasMethods(["fit", "denoise"]), None],
     }
 
-    early_stopping = False  # rows on their way are no samples: there is nothing to judge
+    _has_early_stopping = False  # rows on their way are no samples: there is nothing to judge
 
     def __init__(
         self,
         bandwidth: Bandwidth = "silverman",
         *,
-        schedule: Schedule = "geometric",
+        schedule: Schedule = "auto",
         n_steps: int = 100,
         base: Base = "normal",
         n_particles: int = 1000,
@@ -795,8 +797,8 @@ class DiffusionSampler(BaseFlowSampler):
         self.verbose = verbose
 
     def _resolve_schedule(self, target=None, bandwidth=None):
-        if isinstance(self.schedule, str):
-            return SCHEDULES[self.schedule](sigma_max=30.0)
+        if isinstance(self.schedule, str) and self.schedule == "auto":
+            return Geometric(30.0, 1.0)
         return super()._resolve_schedule()
 
     def _check_schedules(self):

@@ -13,6 +13,7 @@ from sklearn.utils.validation import has_fit_parameter, validate_data
 
 from skflow._kernels import nearest
 from skflow._process import one_blas_thread, one_openmp_thread, unconverged_is_fine
+from skflow._rows import naming_columns
 from skflow._space import row_times, symmetric_root, weighted_moments
 
 __all__ = [
@@ -255,7 +256,8 @@ def make_source(base, space, X, flow_X, weights, rng):
 
 def check_base_rows(rows, n_features, dtype, name="base"):
     """Validated rows of a base in units of the data."""
-    rows = check_array(rows, dtype=dtype, input_name=name)
+    with naming_columns(rows, name):
+        rows = check_array(rows, dtype=dtype, input_name=name)
     if rows.shape[1] != n_features:
         raise ValueError(
             f"{name} has {rows.shape[1]} features, but X has {n_features}: a flow carries rows "

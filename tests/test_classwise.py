@@ -135,6 +135,23 @@ def test_integer_weights_are_repeats_and_zeros_are_absent():
     assert_allclose(weighted.sample(30, 0), repeated.sample(30, 0), rtol=1e-9)
 
 
+def test_weights_are_scaled_over_all_classes_together():
+    plain = classwise().fit(X, NAMES)
+    few = np.full(len(X), 1 / len(X))
+    weighted = classwise().fit(X, NAMES, sample_weight=few)
+    assert_allclose(weighted.sample(30, 0), plain.sample(30, 0), rtol=1e-9)
+    assert_array_equal(few, 1 / len(X))  # it is the caller's
+
+    weights = np.where(CULTIVAR == 0, 3.0, 1.0)
+    scaled = weights * weights.sum() / np.square(weights).sum()
+    expected = classwise().fit(X, NAMES, sample_weight=scaled)
+    small = classwise().fit(X, NAMES, sample_weight=weights / 1e3)
+    assert_allclose(small.class_prior_, expected.class_prior_)
+    first, other, alone = (each.samplers_[1].bandwidth_ for each in (small, expected, plain))
+    assert_allclose(first, other)
+    assert first < 0.99 * alone  # as rows that count 1.4 times
+
+
 # --- carrying ------------------------------------------------------------------------------------
 
 
@@ -281,6 +298,19 @@ def test_densities_are_those_of_the_mixture():
     assert fitted.score(X, np.roll(NAMES, 60)) < fitted.score(X, NAMES) - 1
 
 
+@pytest.mark.parametrize("labelled", [False, True])
+def test_weights_of_a_score_are_repeats_and_zeros_are_absent(labelled):
+    counts = np.arange(len(X)) % 3
+    counts[CULTIVAR == 2] = 0
+    fitted = classwise().fit(X, NAMES, sample_weight=counts)  # knows no row of the third
+    repeated = [np.repeat(each, counts, axis=0) for each in (X, NAMES)]
+    expected = fitted.score(*repeated[: 1 + labelled])
+    y = NAMES if labelled else None
+    assert_allclose(fitted.score(X, y, sample_weight=counts), expected, rtol=1e-12)
+    with pytest.raises(ValueError, match="Negative values"):
+        fitted.score(X, y, sample_weight=-counts)
+
+
 def test_a_search_over_the_parameters_of_the_sampler():
     grid = {"sampler__bandwidth": [0.1, 0.6, 4.0]}
     folds = StratifiedKFold(3, shuffle=True, random_state=0)
@@ -393,6 +423,11 @@ LONELY = np.where(np.arange(len(X)) == 7, "lonely", NAMES)
 def test_what_cannot_be_is_said_before_any_work(arguments, message):
     with pytest.raises(ValueError, match=message):
         ClasswiseSampler(Untouched()).fit(**{"X": X, "y": NAMES, **arguments})
+
+
+def test_base_rows_of_one_dimension():
+    with pytest.raises(ValueError, match=r"^X_base must be 2-D.*ndarray of shape \(178,\)"):
+        classwise().fit(X, NAMES, X_base=X[:, 0], y_base=NAMES)
 
 
 def test_what_the_sampler_does_not_take():

@@ -8,7 +8,7 @@ import itertools
 import naive
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import multivariate_normal
 from sklearn.base import BaseEstimator
 from sklearn.datasets import load_wine, make_moons
@@ -21,7 +21,7 @@ from skflow._stand_in import stand_in
 from skflow.datasets import make_gaussian_grid
 from skflow.denoisers import KernelDenoiser, RegressorDenoiser
 from skflow.metrics import characteristic_function_distance, characteristic_function_threshold
-from skflow.schedules import Constant, Geometric, Linear
+from skflow.schedules import SCHEDULES, Constant, Geometric, Linear
 
 GRID, _ = make_gaussian_grid(500, n_side=3, spacing=1.5, std=0.1, random_state=0)
 WINE = load_wine().data
@@ -271,16 +271,33 @@ def test_float32_stays_float32_and_close_to_float64(covariance_type, X_base):
         assert_allclose(single, double, rtol=0, atol=1e-3)
 
 
+def test_there_is_no_early_stopping():
+    fitted = sampler(n_steps=3).fit(GRID)
+    known = "early_stopping", "validation_scores_", "validation_copying_", "best_validation_score_"
+    assert [name for name in known if hasattr(fitted, name)] == []
+    assert "Algorithm 1" not in DiffusionSampler.fit.__doc__
+
+
 # --- schedules ------------------------------------------------------------------------------------
 
 
 def test_levels_run_from_thirty_bandwidths_down_to_one():
-    for schedule in ("geometric", Geometric(30.0, 1.0), lambda t: 30 ** (1 - t)):
+    for schedule in ("auto", Geometric(30.0, 1.0), lambda t: 30 ** (1 - t)):
         flow = sampler(schedule=schedule, bandwidth=0.3, n_steps=10).fit(GRID)
         assert_allclose(flow._flow.sigmas, 0.3 * np.geomspace(30, 1, 11), rtol=1e-12)
         assert len(flow.history_) == 10
+    assert DiffusionSampler().schedule == "auto"
     flow = sampler(schedule=Linear(5.0, 2.0), bandwidth=0.3, n_steps=3).fit(GRID)
     assert_allclose(flow._flow.sigmas, [1.5, 1.2, 0.9, 0.6])
+
+
+@pytest.mark.parametrize("name", ["cosine", "geometric", "linear"])
+def test_a_name_is_the_schedule_that_it_is_elsewhere(name):
+    levels, expected = (
+        sampler(schedule=schedule, n_steps=5).fit(GRID)._flow.sigmas
+        for schedule in (name, SCHEDULES[name]())
+    )
+    assert_array_equal(levels, expected)
 
 
 @pytest.mark.parametrize(

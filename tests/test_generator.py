@@ -445,6 +445,12 @@ def test_weights_are_repeats(covariance_type):
     )
 
 
+def test_base_rows_are_routed_to_both_ways_to_learn():
+    requests = generator().get_metadata_routing()
+    for method in (requests.fit, requests.partial_fit):
+        assert method.requests["X_base"] is True
+
+
 @pytest.mark.parametrize("n_latent", [None, 3])
 @pytest.mark.parametrize("regressor", [NETWORK, LinearRegression()], ids=["network", "linear"])
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")

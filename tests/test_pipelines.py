@@ -18,7 +18,7 @@ from sklearn.impute import KNNImputer, SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, make_scorer
 from sklearn.mixture import GaussianMixture
-from sklearn.model_selection import GridSearchCV, KFold, cross_validate
+from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold, cross_validate
 from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, Normalizer, PowerTransformer, StandardScaler
@@ -180,6 +180,26 @@ def test_a_given_base_is_cut_to_the_columns_of_the_target():
     assert_array_equal(by_fit.particles_, flow().fit(target, X_base=base[some]).particles_)
 
 
+@pytest.mark.parametrize("convert", [pd.DataFrame, pl.from_pandas], ids=["pandas", "polars"])
+@pytest.mark.parametrize("more", [False, True])
+def test_columns_of_a_base_are_those_of_their_names_in_any_order(convert, more):
+    target, base = FRAME[CULTIVAR == 1], FRAME[CULTIVAR == 0]
+    turned = base[FRAME.columns[::-1]].assign(**({"more": 1.0} if more else {}))
+    target, base, turned = (convert(each.reset_index(drop=True)) for each in (target, base, turned))
+    expected = flow().fit(target, X_base=base)
+    assert_array_equal(flow().fit(target, X_base=turned).particles_, expected.particles_)
+    assert_array_equal(flow(base=turned).fit(target).particles_, expected.particles_)
+    with pytest.raises(ValueError, match="feature names"):  # scikit-learn's rule after fit
+        expected.transform(turned)
+    by_class, labels = ClasswiseSampler(flow()), np.repeat([0, 1], [30, len(target) - 30])
+    for rows in (base, turned):
+        by_class.fit(target, labels, X_base=rows, y_base=np.arange(len(base)) % 2)
+        assert_array_equal(
+            by_class.samplers_[0].particles_,
+            flow().fit(target[:30], X_base=base[::2]).particles_,
+        )
+
+
 def test_a_base_of_other_columns_is_an_error():
     others = FRAME[CULTIVAR == 0].rename(columns={"hue": "tint"}).assign(more=1.0)
     with pytest.raises(ValueError, match="feature names"):
@@ -235,6 +255,26 @@ def test_cross_validate_of_a_pipeline(routing):
             sample_weight=weights[train],
         )
         assert_array_equal(fitted["flow"].particles_, alone.particles_)
+
+
+@pytest.mark.parametrize("enabled", [False, True], ids=["no routing", "routing"])
+@pytest.mark.parametrize("last", [flow(), ClasswiseSampler(flow())], ids=["one", "classes"])
+def test_a_pipeline_that_ends_in_a_sampler_is_scored_and_searched(enabled, last):
+    with config_context(enable_metadata_routing=enabled):
+        pipeline = make_pipeline(StandardScaler(), clone(last)).fit(X, CULTIVAR)
+        scaled = pipeline[0].transform(X)
+        assert pipeline.score(X, CULTIVAR) == pipeline[-1].score(scaled, CULTIVAR)
+        step = pipeline.steps[-1][0]
+        name = f"{step}__bandwidth" if step == "sdflowsampler" else f"{step}__sampler__bandwidth"
+        search = GridSearchCV(pipeline, {name: [0.3, 1.0]}, cv=StratifiedKFold(2))
+        assert np.isfinite(search.fit(X, CULTIVAR).cv_results_["mean_test_score"]).all()
+
+
+def test_weights_reach_the_score_of_a_pipeline(routing):
+    weights = np.arange(len(X)) % 3
+    pipeline = make_pipeline(StandardScaler(), flow().set_score_request(sample_weight=True)).fit(X)
+    expected = pipeline[-1].score(pipeline[0].transform(X), sample_weight=weights)
+    assert pipeline.score(X, sample_weight=weights) == expected != pipeline.score(X)
 
 
 def threads_of_a_fit(seed):

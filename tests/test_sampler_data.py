@@ -79,8 +79,6 @@ def test_column_names_are_kept_and_compared(convert):
     for use in (flow.transform, flow.score_samples, flow.inverse_transform):
         with pytest.raises(ValueError, match="same order"):
             use(turned)
-    with pytest.raises(ValueError, match="same order"):
-        flow.fit(X, X_base=turned)
     with pytest.raises(ValueError, match=r"(?s)feature names.*unseen at fit.*flavour"):
         flow.transform(convert(FRAME.rename(columns={"ash": "flavour"})))
 
@@ -158,6 +156,29 @@ def test_cross_validate():
 
 
 # --- pipelines ---------------------------------------------------------------------------------
+
+
+def test_weights_of_a_score_are_repeats_and_zeros_are_absent():
+    fitted, weights = sampler().fit(WINE), np.arange(len(WINE)) % 3
+    expected = fitted.score(np.repeat(WINE, weights, axis=0))
+    assert_allclose(fitted.score(WINE, sample_weight=weights), expected, rtol=1e-12)
+    assert_allclose(fitted.score(WINE, sample_weight=weights / 7), expected, rtol=1e-12)
+    assert abs(fitted.score(WINE) - expected) > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (np.full(len(WINE), -1.0), "Negative values"),
+        (np.full(len(WINE), np.nan), "NaN"),
+        (np.ones(len(WINE) - 1), "shape"),
+        (np.zeros(len(WINE)), "at least one non-zero"),
+    ],
+)
+def test_bad_weights_of_a_score(weights, message):
+    with pytest.raises(ValueError, match=message):
+        sampler().fit(WINE).score(WINE, sample_weight=weights)
+
 
 UNITS = np.array([1000.0, 1.0, 1e-3])
 

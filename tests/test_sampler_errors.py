@@ -1,6 +1,7 @@
 """Bad input: an error that says what to do, before any work, and nothing lost. And what is said
 along the way: warnings, progress, history, seeds."""
 
+import re
 import warnings
 
 import numpy as np
@@ -78,7 +79,9 @@ BAD_BASE = {
     "infinity": (changed(WINE, -np.inf), "X_base contains infinity"),
     "strings": (changed(WINE, "red"), "could not convert string to float: 'red'"),
     "sparse": (sparse.csr_array(WINE), "X_base.*toarray()"),
-    "one dimension": (WINE[0], "Reshape your data"),
+    "one dimension": (WINE[0], "^X_base must be 2-D: rows of 13 columns.*got ndarray of shape"),
+    "no dimension": (1.0, r"^X_base must be 2-D.*float of shape \(\)"),
+    "a list": ([1.0] * 178, r"^X_base must be 2-D.*list of shape \(178,\)"),
     "no rows": (WINE[:0], "minimum of 1"),
 }
 
@@ -117,7 +120,9 @@ BAD_PARAMS = [
     ),
     ("base", PLAIN, "base has 3 features, but X has 13.*Pass the same columns"),
     ("base", changed(WINE, np.nan), "base contains NaN"),
-    ("base", FRAME[FRAME.columns[::-1]], "same order"),
+    ("base", WINE[:, 0], r"^base must be 2-D: rows of 13 columns.*ndarray of shape \(178,\)"),
+    ("base", [1.0, 2.0], r"^base must be 2-D.*list of shape \(2,\)"),
+    ("base", FRAME.rename(columns={"hue": "tint"}), "feature names"),
     ("base", Returning(PLAIN[:100]), r"must return finite rows of shape \(100, 13\)"),
     ("base", Returning(changed(WINE[:100], np.nan)), "must return finite rows.*NaN"),
     ("schedule", lambda t: -1.0, r"schedule\(0\) must be a positive finite number, got -1"),
@@ -149,6 +154,65 @@ BAD_FITS = {
     },
     "covariance": ({"covariance_type": "full"}, {"X": CONSTANT}, ": 3. Drop the redundant ones"),
 }
+
+
+def test_a_series_as_base_is_no_rows_and_has_no_wrong_names(recwarn):
+    with pytest.raises(ValueError, match=r"^X_base must be 2-D.*Series of shape \(178,\)"):
+        sampler().fit(FRAME, X_base=FRAME["hue"])
+    with pytest.raises(ValueError, match=r"^base must be 2-D.*Series of shape \(178,\)"):
+        sampler(base=FRAME["hue"]).fit(FRAME)
+    assert not recwarn
+
+
+NO_NUMBERS = {
+    "grade": np.array(["low", "high"])[np.arange(len(WINE)) % 2],
+    "kind": pd.Categorical(np.array(["a", "b"])[np.arange(len(WINE)) % 2]),
+    "day": pd.date_range("2020", periods=len(WINE)),
+}
+MIXED = FRAME.assign(**NO_NUMBERS)
+NOTE = r"that are no numbers: 'grade' \((object|str)\), 'kind' \(category\), 'day' \(datetime64"
+
+
+def notes_of(error):
+    return "\n".join(error.value.__notes__)
+
+
+@pytest.mark.parametrize("name", ["X", "X_base", "base"])
+def test_columns_that_are_no_numbers_are_named(name):
+    flow = sampler(base=MIXED) if name == "base" else sampler()
+    rows = {"X": MIXED, "X_base": FRAME} if name == "X" else {"X": FRAME, "X_base": MIXED}
+    if name == "base":
+        del rows["X_base"]
+    with pytest.raises((ValueError, TypeError)) as error:
+        flow.fit(**{**rows, "X": rows["X"].reindex(columns=MIXED.columns, fill_value=0.0)})
+    assert re.search(f"Columns of {name} {NOTE}", notes_of(error))
+
+
+@pytest.mark.parametrize("column", NO_NUMBERS)
+def test_a_single_column_that_is_no_number_is_named(column):
+    frame = FRAME.assign(hue=NO_NUMBERS[column])
+    fitted = sampler().fit(FRAME)
+    for method in (fitted.transform, fitted.score_samples, sampler().fit):
+        with pytest.raises((ValueError, TypeError)) as error:
+            method(frame)
+        assert notes_of(error).startswith("Columns of X that are no numbers: 'hue' (")
+
+
+@pytest.mark.parametrize(
+    "rows", [changed(WINE, "red"), changed(WINE, "red").tolist(), changed(WINE, "red").astype(str)]
+)
+def test_columns_without_names_are_told_by_place(rows):
+    with pytest.raises(ValueError, match="could not convert string to float") as error:
+        sampler().fit(rows)
+    assert "numbers: 0, 1, 2, 3, 4 and 8 more. A flow" in notes_of(error)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1j])
+def test_other_errors_have_no_note_of_columns(value):
+    for rows in (WINE * value, FRAME * value):
+        with pytest.raises(ValueError) as error:
+            sampler().fit(rows)
+        assert "no numbers" not in "".join(getattr(error.value, "__notes__", []))
 
 
 @pytest.mark.filterwarnings("ignore:.*does not have valid feature names")

@@ -9,19 +9,21 @@ from pathlib import Path
 import numba
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import multivariate_normal, ortho_group
 from sklearn import config_context
-from sklearn.datasets import load_wine
+from sklearn.datasets import load_iris, load_wine
 from sklearn.neighbors import KernelDensity
 from sklearn.preprocessing import scale
 from threadpoolctl import threadpool_limits
 
 from skflow import SDFlowSampler
+from skflow._base import weights_as_rows
 from skflow.metrics import characteristic_function_distance
 
 WINE, CULTIVAR = load_wine(return_X_y=True)
 BARE = scale(WINE)  # without units
+IRIS = load_iris().data
 SOURCE, TARGET = BARE[CULTIVAR == 0], BARE[CULTIVAR == 1]
 
 every_covariance = pytest.mark.parametrize("covariance_type", ["spherical", "diag", "full"])
@@ -251,6 +253,48 @@ def test_weights_are_repeats(covariance_type, noise_scale, bandwidth):
     expected = flow.fit(np.repeat(BARE, weights, axis=0)).sample(5, random_state=0)
     weighted = flow.fit(BARE, sample_weight=weights).sample(5, random_state=0)
     assert_allclose(weighted, expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("total", [1, 1e-9, 120.0])
+@pytest.mark.parametrize("bandwidth", ["auto", "liu-wang", "scott"])
+def test_equal_weights_of_any_small_sum_are_none(total, bandwidth):
+    flow = SDFlowSampler(bandwidth, n_particles=100, n_steps=5, random_state=0)
+    plain = flow.fit(IRIS)
+    expected = plain.bandwidth_, plain.is_discrete_, plain._source.mixture_, plain.sample(9, 1)
+    flow.fit(IRIS, sample_weight=np.full(150, total / 150))
+    assert_allclose(flow.bandwidth_, expected[0], rtol=1e-12)
+    assert_array_equal(flow.is_discrete_, expected[1])
+    assert flow.is_discrete_.all()
+    assert_allclose(flow._source.mixture_.means_, expected[2].means_, rtol=1e-9)
+    assert_allclose(flow.sample(9, random_state=1), expected[3], rtol=1e-9)
+
+
+def test_weights_are_scaled_up_to_the_rows_that_they_are_worth():
+    rng = np.random.default_rng(0)
+    integers, uneven = rng.integers(1, 9, 100), rng.exponential(size=100)
+    for weights in (integers, np.r_[1.0, integers, 0.5], np.r_[0.5, 1.5], np.full(9, 3.3)):
+        assert_array_equal(weights_as_rows(weights), weights)
+    worth = uneven.sum() ** 2 / np.square(uneven).sum()
+    for scale_ in (1e-200, 1e-3, 0.4):
+        assert_allclose(weights_as_rows(uneven * scale_).sum(), worth)
+    assert_allclose(weights_as_rows(uneven) / uneven.mean(), uneven / uneven.mean(), rtol=1e-15)
+    assert_array_equal(weights_as_rows(np.full(150, 1 / 150)), np.ones(150))
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        lambda h: np.full(100, 1 + h),
+        lambda h: np.r_[np.full(50, 1 + h), np.full(50, 0.2)],
+        lambda h: np.r_[np.ones(10), np.full(90, abs(h))],  # to be absent at 0
+    ],
+    ids=["equal", "largest", "vanishing"],
+)
+def test_no_small_change_of_weights_is_a_large_one(weights):
+    here = weights(0.0)
+    expected = weights_as_rows(here[here > 0])
+    for h in (-1e-9, 1e-9):
+        assert_allclose(weights_as_rows(weights(h))[here > 0], expected, atol=1e-6)
 
 
 # --- machines ----------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 import pickle
 import zlib
+from copy import deepcopy
 from functools import partial
 
 import naive_metrics as naive
@@ -27,6 +28,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from skflow import (
+    ClasswiseSampler,
     DiffusionSampler,
     MMDFlowSampler,
     SDFlowGenerator,
@@ -289,11 +291,27 @@ def test_estimators_hand_out_the_rows_they_were_fitted_on(estimator):
     assert_array_equal(estimator._training_rows(), IRIS[weights > 0])
     scores = get_sample_scorer([*PAIR, *MEMORISATION])(estimator, IRIS[weights == 0])
     assert np.isfinite(list(scores.values())).all()
-    copied = pickle.loads(pickle.dumps(estimator))
-    assert_array_equal(copied.sample(3, random_state=0), estimator.sample(3, random_state=0))
-    assert get_sample_scorer("neg_energy_distance")(copied, IRIS) < 0
-    with pytest.raises(ValueError, match="no longer has the rows"):
-        get_sample_scorer("neg_privacy_loss")(copied, IRIS)
+    copied, pickled = deepcopy(estimator), pickle.loads(pickle.dumps(estimator))
+    for copy in (copied, pickled):
+        assert_array_equal(copy.sample(3, random_state=0), estimator.sample(3, random_state=0))
+        assert get_sample_scorer("neg_energy_distance")(copy, IRIS) < 0
+    assert_array_equal(copied._training_rows(), IRIS[weights > 0])
+    assert copied._training_X is not estimator._training_X
+    if isinstance(estimator, SDFlowGenerator):
+        with pytest.raises(ValueError, match="no longer has the rows"):
+            get_sample_scorer("neg_privacy_loss")(pickled, IRIS)
+    else:
+        assert_array_equal(pickled._training_rows(), IRIS[weights > 0])
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("sampler", [SAMPLER, ClasswiseSampler(SAMPLER)], ids=["one", "classes"])
+def test_samplers_of_cross_validation_are_scored_for_copies(sampler, n_jobs):
+    labels = IRIS[:, 0] > 5.8
+    options = {"cv": KFold(2, shuffle=True, random_state=0), "return_estimator": True}
+    result = cross_validate(sampler, IRIS, labels, n_jobs=n_jobs, **options)
+    scorer = get_sample_scorer("neg_closer_to_train_share")
+    assert all(-1 <= scorer(fitted, IRIS) <= 0 for fitted in result["estimator"])
 
 
 def test_partial_fit_does_not_keep_rows():

@@ -33,7 +33,7 @@ def in_flow(X, target):
 @every_sampler
 def test_support_is_the_distance_to_the_base_in_bandwidths(cls):
     flow = cls(0.5, schedule="cosine", n_steps=3, random_state=0).fit(TARGET, X_base=SOURCE)
-    first = 0.5 * (30 if cls is DiffusionSampler else 4)
+    first = 0.5 * 4
     distances = cdist(in_flow(BARE, TARGET), in_flow(SOURCE, TARGET)).min(axis=1)
     assert_allclose(flow.support(BARE), distances / first, atol=1e-12)
     assert_array_equal(flow.support(SOURCE) == 0, True)

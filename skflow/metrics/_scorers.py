@@ -274,8 +274,8 @@ def make_sample_scorer(
     -----
     The estimator is a sampler with ``sample(n_samples, random_state)``, a pipeline that ends in
     one, or a search over either. With `needs_train` the sampler is one of skflow: it knows the rows
-    that it was fitted on, those with a positive weight, until it is pickled. Inside of
-    cross-validation it always does.
+    that it was fitted on, those with a positive weight. The pickle of an :class:`SDFlowGenerator`
+    leaves them out; inside of cross-validation it always has them.
 
     Samples of a pipeline are carried back to the columns that it is given by its
     ``inverse_transform``; a scorer raises a TypeError if a step before the sampler has none. Where

@@ -1,0 +1,98 @@
+"""Rows as a user passes them: checked, in the right columns, with errors that say what is wrong."""
+
+from contextlib import contextmanager
+
+import numpy as np
+from sklearn.utils import check_array
+from sklearn.utils.validation import validate_data
+
+from skflow._sklearn import _safe_indexing
+
+__all__ = ["DTYPES", "check_rows", "check_two_dimensional", "naming_columns", "own_columns"]
+
+DTYPES = [np.float64, np.float32]
+_SHOWN = 5  # columns that a message lists
+
+
+def check_rows(estimator, X, **options):
+    """X as ``validate_data`` returns it, which takes the options; its errors tell the columns."""
+    with naming_columns(X, "X"):
+        return validate_data(estimator, X, dtype=DTYPES, **options)
+
+
+def check_two_dimensional(rows, name, n_features):
+    """Raise a ValueError unless rows of a base are rows: first of all, as nothing else is clear."""
+    try:
+        shape = rows.shape if hasattr(rows, "shape") else np.shape(rows)
+    except ValueError:  # of different lengths, of which scikit-learn will tell
+        return
+    if len(shape) != 2:
+        raise ValueError(
+            f"{name} must be 2-D: rows of {n_features} columns, as X has; got "
+            f"{type(rows).__name__} of shape {shape}. For a single row pass [row], for a single "
+            "column column.reshape(-1, 1)."
+        )
+
+
+def own_columns(base, own):
+    """Base rows with the columns of X, by name, from a frame that has them and maybe more.
+
+    As a ColumnTransformer does it, which cuts X and hands on the base as a whole. Anything else is
+    returned as it is, to be refused for its names or its width.
+    """
+    names = list(getattr(base, "columns", ()))
+    if names != list(own) and len(own) > 0 and set(own) <= set(names):
+        return _safe_indexing(base, list(own), axis=1)
+    return base
+
+
+@contextmanager
+def naming_columns(rows, name):
+    """Add to an error the columns that are no numbers, if there are any."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        columns = _no_numbers(rows)
+        if columns:
+            more = len(columns) - _SHOWN
+            error.add_note(
+                f"Columns of {name} that are no numbers: {', '.join(columns[:_SHOWN])}"
+                f"{f' and {more} more' if more > 0 else ''}. A flow moves numbers: drop these "
+                "columns, or encode them as numbers where near numbers mean similar things. A "
+                "column of labels can be the y of a ClasswiseSampler."
+            )
+        raise
+
+
+def _no_numbers(rows):
+    """Names of columns, or their places, with their dtypes."""
+    if not hasattr(rows, "columns"):
+        if getattr(rows, "dtype", np.dtype(object)).kind not in "OSUmM":
+            return []
+        try:
+            rows = np.array(rows, dtype=object)
+        except ValueError:  # rows of different lengths
+            return []
+        if rows.ndim != 2:
+            return []
+    names = getattr(rows, "columns", range(rows.shape[1]))
+    wrong = []
+    for place, column in enumerate(names):
+        values = _safe_indexing(rows, [place], axis=1)
+        if not _is_numeric(values):
+            kind = f" ({_safe_indexing(rows, place, axis=1).dtype})"
+            wrong.append(f"{column!r}{kind if hasattr(rows, 'columns') else ''}")
+    return wrong
+
+
+def _is_numeric(column):
+    kind = np.asarray(column).dtype.kind
+    if kind == "c":  # the error itself says that much
+        return True
+    if kind in "mM":  # dates pass for numbers where they are alone
+        return False
+    try:
+        check_array(column, dtype=np.float64, ensure_all_finite=False)
+    except (TypeError, ValueError):
+        return False
+    return True
