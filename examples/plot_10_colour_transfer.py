@@ -58,6 +58,11 @@ pictures = {
 # The picture
 # -----------
 
+captions = {
+    "carried all the way": "to colours nearby, not in the flower's proportions",
+    "mean and covariance matched": "each pixel by one and the same matrix",
+    "carried, wide at first": "in its proportions: half of the sky has to be dark",
+}
 judges = resample(colours, n_samples=2000, replace=False, random_state=1)
 figure, axes = plt.subplots(2, 3, figsize=(11, 5.4), layout="constrained")
 print("Energy distance to the colours of the other photograph\n")
@@ -66,7 +71,8 @@ for ax, (title, rows) in zip(axes.flat, pictures.items(), strict=True):
     print(f"{title:30}{energy_distance(some, judges):.3f}")
     ax.imshow(rows.clip(0, 1).reshape(temple.shape))
     ax.set_title(title)
-    ax.set_axis_off()
+    ax.set(xticks=[], yticks=[], xlabel=captions.get(title, ""))
+    ax.spines[:].set_visible(False)
 plt.show()
 
 # %%

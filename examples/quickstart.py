@@ -134,7 +134,8 @@ for rows, color, label in [
     (carried, "C3", "all the way"),
 ]:
     right.scatter(rows[:, x], rows[:, y], s=18, color=color, label=label)
-way = np.stack([stage[:, [x, y]] for stage in carrier.staged_transform(source_new)])
+stages = [source_new, *carrier.staged_transform(source_new)]
+way = np.stack(stages)[:, :, [x, y]]
 right.plot(*way.transpose(2, 0, 1), color="0.3", linewidth=0.4, alpha=0.6, zorder=0)
 right.set_title("One cultivar carried onto another")
 for axes in (left, right):
