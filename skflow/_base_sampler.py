@@ -19,7 +19,7 @@ from skflow._kernels import nearest
 from skflow._recording import RecordedFlow, stretch
 from skflow._sklearn import HasMethods, Interval, StrOptions, _fit_context
 from skflow._sources import RowSource, reach_of
-from skflow._stopping import CONSTRAINTS, EarlyStopping, hold_out, results_of
+from skflow._stopping import CONSTRAINTS, hold_out, results_of, stopping_of
 from skflow._typing import (
     Bandwidth,
     Base,
@@ -206,7 +206,7 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
                 "_rounding": discrete.rounding(particles),
             }
 
-        stopping = self._make_stopping(target, heldout)
+        stopping = stopping_of(self, target, heldout)
         progress = Progress(self, *data)
 
         def on_step(recorded):
@@ -255,12 +255,6 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         flow = self._make_flow(target, bandwidth, optimizer, rng)
         budget = sklearn.get_config()["working_memory"] * 2**20
         return RecordedFlow(flow, start, budget, on_step)
-
-    def _make_stopping(self, target, heldout):
-        """What ends the flow early, or None."""
-        if heldout is None:
-            return None
-        return EarlyStopping(target, *heldout, self.n_iter_no_change, self.tol)
 
     def _has_base_rows(self):
         return isinstance(self._source, RowSource)

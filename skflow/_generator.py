@@ -25,7 +25,7 @@ from skflow._estimators import (
 from skflow._process import one_blas_thread, unconverged_is_fine
 from skflow._sklearn import HasMethods, Interval, StrOptions, _fit_context
 from skflow._sources import LatentSource, RowSource
-from skflow._stopping import CONSTRAINTS, EarlyStopping, hold_out, results_of
+from skflow._stopping import CONSTRAINTS, hold_out, results_of, stopping_of
 from skflow._training import Setup, Training, constants
 from skflow._typing import (
     Bandwidth,
@@ -327,9 +327,7 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
             setup = self._begin(X, weights, X_base, rng)
         progress = Progress(self, *data)
         training = self._make_training(setup, rng)
-        stopping = None
-        if heldout is not None:
-            stopping = EarlyStopping(setup.target, *heldout, self.n_iter_no_change, self.tol)
+        stopping = stopping_of(self, setup.target, heldout)
 
         def on_step(velocity, sigma):
             ends = stopping is not None and stopping(training)

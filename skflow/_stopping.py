@@ -8,7 +8,7 @@ import numpy as np
 from skflow._kernels import Search, kernel_mean
 from skflow._sklearn import Interval
 
-__all__ = ["CONSTRAINTS", "EarlyStopping", "hold_out", "results_of"]
+__all__ = ["CONSTRAINTS", "EarlyStopping", "hold_out", "results_of", "stopping_of"]
 
 CONSTRAINTS = {
     "early_stopping": ["boolean"],
@@ -173,6 +173,13 @@ class EarlyStopping:
                 UserWarning,
                 stacklevel=stacklevel + 1,
             )
+
+
+def stopping_of(estimator, target, heldout):
+    """What ends a fit early, by the parameters of the estimator; None if nothing was held out."""
+    if heldout is None:
+        return None
+    return EarlyStopping(target, *heldout, estimator.n_iter_no_change, estimator.tol)
 
 
 def results_of(stopping):
