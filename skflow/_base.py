@@ -175,9 +175,10 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
             check_columns(self, base)
         return make_source(base, target.space, target.X, target.rows, target.weights, rng)
 
-    def _make_flow(self, target, bandwidth, optimizer, rng):
-        """Algorithm 1 with the parts that the parameters name."""
-        schedule, noise_scale = self._resolve_schedule(target, bandwidth), self._resolve_noise()
+    def _make_flow(self, target, bandwidth, optimizer, rng, schedule=None):
+        """Algorithm 1 with the parts that the parameters name, or a schedule found before."""
+        schedule = schedule or self._resolve_schedule(target, bandwidth)
+        noise_scale = self._resolve_noise()
         if self.velocity is None:
             velocity = self._default_velocity()
         else:

@@ -14,7 +14,7 @@ from sklearn.utils.metaestimators import available_if
 
 from skflow._base import BaseFlow, Progress, count_outside
 from skflow._discrete import DiscreteFeatures
-from skflow._guard import warn_of_copies, warn_of_gathering, warn_of_pace
+from skflow._guard import warn_of_copies, warn_of_pace, warn_of_place
 from skflow._kernels import nearest
 from skflow._recording import RecordedFlow, stretch
 from skflow._sklearn import HasMethods, Interval, StrOptions, _fit_context
@@ -168,7 +168,9 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
             the process is a diffusion.
         UserWarning
             When most particles are less than half as far from a row of X as its rows are from each
-            other, unless they started from given rows: they copy. When they have gathered near few
+            other, unless they started from given rows: they copy. When they came to rest with a
+            mean that is off by half of the spread of X, or with less than half or more than twice
+            of its spread. When they have gathered near few
             rows of X: fewer than half as many are the nearest to any particle as would be by
             chance, and others have none nearby; not if the flow was stopped. With
             early stopping, also when particles copy at the first check already.
@@ -244,7 +246,7 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         if is_whole and recorded.epoch <= self.n_steps_:
             moving = warn_of_pace(recorded, self.history_[-1], stacklevel)
             if not (moving or copying):
-                warn_of_gathering(particles, target.rows, target.weights, stacklevel)
+                warn_of_place(recorded, stacklevel)
 
     def _record(self, target, start, source, bandwidth, rng, on_step):
         """Run the flow from the rows `start`, in flow space; `source` is where they come from."""
@@ -329,9 +331,7 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         """
         _check_time(t)
         rows = self._to_flow(X)
-        velocity = self._flow.field_at(t)(rows)
-        moved = self._space.from_flow(velocity.astype(np.float64))
-        return (moved - self._space.mean_).astype(velocity.dtype, copy=False)
+        return self._space.direction_from_flow(self._flow.field_at(t)(rows))
 
     def staged_transform(self, X: ArrayLike) -> Iterator[Rows]:
         """Yield the rows as they move: after each step, up to `t_stop`.

@@ -320,9 +320,7 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
             (X, weights), heldout = hold_out(X, weights, self.validation_fraction, rng)
         if goes_on:
             setup = self._resume(X, weights, X_base)
-            setup = setup._replace(
-                bandwidth=self._resolve_bandwidth(setup.target, setup.source, setup.start)
-            )
+            setup = self._settled(setup)
         else:
             setup = self._begin(X, weights, X_base, rng)
         progress = Progress(self, *data)
@@ -433,12 +431,10 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         start = inputs
         if self.n_latent is not None:
             start = source.image(inputs).astype(X.dtype, copy=False)
-        bandwidth = self._resolve_bandwidth(target, source, start)
-        regressor = self._first_regressor(inputs, start, rng)
-        fixed = constants(target.rows)
         discrete = DiscreteFeatures(X, weights, self._discrete_mask(X))
-        setup = Setup(target, source, inputs, start, fixed, discrete, bandwidth, regressor)
-        return setup.looked_over()
+        setup = Setup(target, source, inputs, start, constants(target.rows), discrete)
+        setup = self._settled(setup)
+        return setup._replace(regressor=self._first_regressor(inputs, start, rng)).looked_over()
 
     def _resume(self, X, weights, X_base):
         """The same for a generator that goes on, with other target rows."""
@@ -456,10 +452,16 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
             setup = setup._replace(source=RowSource(rows), inputs=rows, start=rows).looked_over()
         return setup
 
+    def _settled(self, setup):
+        """The setup with the bandwidth, and the schedule if it is "auto", for its target rows."""
+        bandwidth = self._resolve_bandwidth(setup.target, setup.source, setup.start)
+        is_auto = isinstance(self.schedule, str) and self.schedule == "auto"
+        schedule = self._resolve_schedule(setup.target, bandwidth) if is_auto else None
+        return setup._replace(bandwidth=bandwidth, schedule=schedule)
+
     def _make_training(self, setup, rng, learned=None):
-        flow = self._make_flow(setup.target, setup.bandwidth, SGD(), rng)
+        flow = self._make_flow(setup.target, setup.bandwidth, SGD(), rng, setup.schedule)
         # The network's batches are too small to gain from threads, and lose much on busy cores.
-        # A small network is slower in many threads; what somebody passes may gain from them.
         context = one_blas_thread if self.regressor is None else nullcontext()
         return Training(flow, setup, self.batch_size, context, rng, learned)
 

@@ -13,9 +13,11 @@ __all__ = [
     "covered",
     "hits",
     "pace",
+    "shape",
     "warn_of_copies",
     "warn_of_gathering",
     "warn_of_pace",
+    "warn_of_place",
 ]
 
 _MOST_ROWS = 1000
@@ -24,6 +26,8 @@ _COPIES = 0.5  # of the median distance between neighbours: fresh rows are at 1 
 # Of what a second sample has. It rarely has less of both; flows that spread have more of either,
 # and particles that went to the nearest rows from afar have less than half of the one.
 _HITS, _COVERED = 0.5, 0.7
+_OFF, _WIDER = 0.5, 2.0  # of the spread of the target
+_FEW_FOR_SHAPE = 20  # particles, whose mean may be off by a quarter of the spread by chance
 _FEWEST = 5  # rows and particles, to tell anything
 _MOST_ROWS_A_PARTICLE = 10
 _EMPTY = 0.05  # chance that a second sample leaves the neighbourhood of a row empty
@@ -56,11 +60,14 @@ def pace(recorded, mean_squared_velocity):
     rng = np.random.default_rng(flow.seed)
     first, second = rng.permutation(len(flow.X))[: 2 * n_half].reshape(2, -1)
     weights = flow.sample_weight
-    if weights is not None and not weights[first].any():
-        return 0.0
+    if weights is not None:
+        if not (weights[first].any() and weights[second].any()):
+            return 0.0
+        # Particles have no weights: rows of little weight are to be few among them.
+        second = rng.choice(second, n_half, p=weights[second] / weights[second].sum())
+        weights = weights[first]
     Y = flow.X[second]
     Z = noised(Y, flow.noises[-1], rng)
-    weights = None if weights is None else weights[first]
     velocity = flow.velocity(Z, flow.X[first], Y, flow.sigmas[-1], sample_weight=weights)
     of_target = float(np.square(velocity).sum(axis=1).mean())
     return float(np.sqrt(mean_squared_velocity / of_target)) if of_target > 0 else 0.0
@@ -93,6 +100,43 @@ def warn_of_copies(particles, rows, stacklevel):
     return ratio < _COPIES
 
 
+def warn_of_place(recorded, stacklevel):
+    """Warn where particles came to rest that are not where the target is."""
+    flow = recorded.flow
+    given = recorded.particles, flow.X, flow.sample_weight, stacklevel + 1
+    # A kernel as wide as the data sees no rows one by one: it is no use to widen it.
+    wide = flow.sigmas[-1] > np.sqrt(flow.X.var(axis=0).mean())
+    first, second = [warn_of_gathering, warn_of_shape][:: -1 if wide else 1]
+    if not first(*given):
+        second(*given)
+
+
+def shape(particles, rows, weights):
+    """How far off the mean of particles is, and how wide they are, in spreads of the target."""
+    mean = np.average(rows, axis=0, weights=weights)
+    spread = np.sqrt(np.average(np.square(rows - mean), axis=0, weights=weights).sum())
+    off = np.linalg.norm(particles.mean(axis=0) - mean) / spread
+    return float(off), float(np.sqrt(particles.var(axis=0).sum()) / spread)
+
+
+def warn_of_shape(particles, rows, weights, stacklevel):
+    """Warn where particles are off, or much narrower or wider than the target; returns whether."""
+    if len(particles) < _FEW_FOR_SHAPE:
+        return False
+    off, ratio = shape(particles, rows, weights)
+    good = off <= _OFF and 1 / _WIDER <= ratio <= _WIDER
+    if not good:
+        warnings.warn(
+            f"The flow came to rest away from X: the mean of the particles is off by {off:.2g} of "
+            f"the spread of X, and their spread is {ratio:.2g} times that of X. A bandwidth much "
+            "wider than the data sees little of their shape: lower it, or let a schedule end "
+            "narrower; or raise n_steps, or start from a nearer base.",
+            UserWarning,
+            stacklevel=stacklevel + 1,
+        )
+    return not good
+
+
 def hits(particles, rows, weights):
     """How many rows are the nearest to any particle, and how many would be by chance.
 
@@ -121,7 +165,7 @@ def covered(particles, rows, weights):
 
 
 def warn_of_gathering(particles, rows, weights, stacklevel):
-    """Warn where particles are near few rows of the target.
+    """Warn where particles are near few rows of the target; returns whether.
 
     Not where they are farther from them than these are from each other: a flow that blurs tight
     clusters has few rows nearby, too, and is to be mended otherwise.
@@ -133,14 +177,15 @@ def warn_of_gathering(particles, rows, weights, stacklevel):
     every = -(-len(rows) // most)
     rows, which = np.unique(rows[::every], axis=0, return_inverse=True)
     if min(len(rows), len(some)) < _FEWEST:
-        return
+        return False
     weights = np.bincount(which.ravel(), weights[::every])
     weights /= weights.sum()
     hit, expected = hits(some, rows, weights)
     if hit >= _HITS * expected:
-        return
+        return False
     share, usual = covered(some, rows, weights)
-    if share < _COVERED * usual and copying(some, rows) < 1:
+    gathered = share < _COVERED * usual and copying(some, rows) < 1
+    if gathered:
         warnings.warn(
             f"The particles have gathered near a few rows of X: {hit} of {len(rows)} rows are the "
             f"nearest to any of them, where about {expected:.0f} would be, and "
@@ -150,3 +195,4 @@ def warn_of_gathering(particles, rows, weights, stacklevel):
             UserWarning,
             stacklevel=stacklevel + 1,
         )
+    return gathered

@@ -112,6 +112,11 @@ class FlowSpace:
         data = Y if self.root_ is None else row_times(Y, self.root_)
         return np.asarray(data * self.scale_ + self.mean_, dtype=Y.dtype)
 
+    def direction_from_flow(self, V):
+        """Differences of rows of flow space in units of the data, in the dtype of V."""
+        data = V if self.root_ is None else row_times(V, self.root_)
+        return np.asarray(data * self.scale_, dtype=V.dtype)
+
     def gradient_to_flow(self, gradient):
         """The gradient of a function by the data as one by the rows of flow space."""
         scaled = gradient * self.scale_

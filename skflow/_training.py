@@ -38,6 +38,8 @@ class Setup(NamedTuple):
         The values of discrete columns of the target.
     bandwidth : float
         Before the schedule.
+    schedule : schedule or None
+        The one that "auto" has found; None for another.
     regressor : regressor
         Fitted to the base, or to whatever it learned before.
     known, reach : ndarray, float
@@ -50,8 +52,9 @@ class Setup(NamedTuple):
     start: np.ndarray
     fixed: np.ndarray
     discrete: object
-    bandwidth: float
-    regressor: object
+    bandwidth: float = np.nan
+    schedule: object = None
+    regressor: object = None
     known: np.ndarray | None = None
     reach: float = np.inf
 

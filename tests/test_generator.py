@@ -389,6 +389,17 @@ def test_partial_fit_stays_at_the_end_of_the_schedule_and_learns_on(log):
     assert [entry[1] for entry in log if entry[0] == "call"] == [1, 2, 3, 4, 5]
 
 
+def test_partial_fit_keeps_the_schedule_of_the_first_call(log):
+    """Each call has rows of another scale, by which "auto" would take another."""
+    g = generator(Tiny(), velocity=Watched(), schedule="auto", n_steps=5)
+    for scale in (1, 1, 3, 0.3, 1):
+        g.partial_fit(scale * X)
+    sigmas = [entry[2] for entry in log if entry[0] == "call"]
+    whole = generator(Tiny(), velocity=Watched(), schedule="auto", n_steps=5).fit(X)
+    assert whole.bandwidth_ == g.bandwidth_
+    assert_allclose(sigmas, [entry[2] for entry in log if entry[0] == "call"][5:])
+
+
 def test_partial_fit_errors():
     for regressor in (LinearRegression(), KernelRidge(), make_pipeline(StandardScaler(), NETWORK)):
         assert not hasattr(generator(regressor), "partial_fit")

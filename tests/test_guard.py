@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.mixture import GaussianMixture
 
 from skflow import DiffusionSampler, SDFlowSampler
-from skflow._guard import copying, covered, hits, pace, warn_of_gathering
+from skflow._guard import copying, covered, hits, pace, shape, warn_of_gathering
 from skflow.datasets import make_gaussian_grid
 from skflow.velocities import DensityRatio
 
@@ -163,6 +163,36 @@ def test_one_word_of_where_a_flow_ended():
     few = SDFlowSampler(0.2, schedule="constant", n_steps=5, random_state=0)
     ((category, _),) = warned(few, IRIS[KIND == 0], X_base=base)
     assert category is ConvergenceWarning
+
+
+def test_a_wide_kernel_that_sees_no_shape():
+    """It comes to rest where the means agree, and as narrow as it began."""
+    base = 0.2 * np.random.default_rng(0).standard_normal((200, 2))
+    X = np.random.default_rng(1).standard_normal((300, 2))
+    sampler = SDFlowSampler(100.0, schedule="constant", random_state=0)
+    ((category, message),) = warned(sampler, X, X_base=base)
+    assert category is UserWarning
+    assert message.startswith("The flow came to rest away from X") and "spread is 0." in message
+
+
+def test_shape_is_mean_and_spread():
+    X, weights = WINE, np.arange(1.0, 179.0)
+    repeated = np.repeat(X, np.arange(1, 179), axis=0)
+    spread = np.sqrt(repeated.var(axis=0).sum())
+    off = np.linalg.norm(WINE.mean(axis=0) - repeated.mean(axis=0))
+    expected = off / spread, np.sqrt(WINE.var(axis=0).sum()) / spread
+    np.testing.assert_allclose(shape(WINE, X, weights), expected)
+
+
+def test_rows_of_next_to_no_weight_do_not_make_slow_flows_seem_fast():
+    rng = np.random.default_rng(0)
+    X, far = rng.standard_normal((300, 2)), 6 + rng.standard_normal((300, 2))
+    base = rng.standard_normal((200, 2)) + 4
+    sampler = SDFlowSampler(0.5, schedule="constant", n_steps=8, random_state=0)
+    (alone,) = warned(sampler, X, X_base=base)
+    weights = np.r_[np.ones(300), np.full(300, 1e-30)]
+    (beside,) = warned(sampler, np.r_[X, far], X_base=base, sample_weight=weights)
+    assert alone[0] is beside[0] is ConvergenceWarning
 
 
 def gathered(particles, rows, weights=None):
