@@ -130,7 +130,8 @@ def warn_of_shape(particles, rows, weights, stacklevel):
             f"The flow came to rest away from X: the mean of the particles is off by {off:.2g} of "
             f"the spread of X, and their spread is {ratio:.2g} times that of X. A bandwidth much "
             "wider than the data sees little of their shape: lower it, or let a schedule end "
-            "narrower; or raise n_steps, or start from a nearer base.",
+            "narrower. A base far from X takes more n_steps; in a pipeline, see that it goes through "
+            "the same steps as X.",
             UserWarning,
             stacklevel=stacklevel + 1,
         )
