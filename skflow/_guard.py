@@ -80,7 +80,8 @@ def warn_of_pace(recorded, mean_squared_velocity, stacklevel):
         warnings.warn(
             f"After {recorded.n_steps} steps the particles still move {ratio:.1f} times as fast as "
             "a second sample of the target would: they have hardly arrived. Raise n_steps or "
-            "step_size, start from a larger bandwidth by a schedule, or from a nearer base.",
+            "step_size, start from a larger bandwidth by a schedule, or from a nearer base; in a "
+            "pipeline, see that X_base goes through the same steps as X.",
             ConvergenceWarning,
             stacklevel=stacklevel + 1,
         )
@@ -130,8 +131,8 @@ def warn_of_shape(particles, rows, weights, stacklevel):
             f"The flow came to rest away from X: the mean of the particles is off by {off:.2g} of "
             f"the spread of X, and their spread is {ratio:.2g} times that of X. A bandwidth much "
             "wider than the data sees little of their shape: lower it, or let a schedule end "
-            "narrower. A base far from X takes more n_steps; in a pipeline, see that it goes through "
-            "the same steps as X.",
+            "narrower. A base far from X takes more n_steps; in a pipeline, see that X_base goes "
+            "through the same steps as X.",
             UserWarning,
             stacklevel=stacklevel + 1,
         )

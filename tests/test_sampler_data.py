@@ -223,7 +223,7 @@ def test_a_pipeline_carries_one_data_set_onto_another_in_scaled_space():
     target, source, fresh = two_clouds()
     with config_context(enable_metadata_routing=True):
         pipeline = Pipeline(steps(), transform_input=["X_base"]).fit(target, X_base=source)
-        with pytest.warns(UserWarning, match="see that it goes through the same steps as X"):
+        with pytest.warns(UserWarning, match="see that X_base goes through the same steps as X"):
             unscaled_base = Pipeline(steps()).fit(target, X_base=source)
     moved = pipeline[0].inverse_transform(pipeline.transform(fresh))
     without_scaler = spherical().fit(target, X_base=source).transform(fresh)
