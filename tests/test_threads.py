@@ -485,7 +485,7 @@ def first_sample():
     from skflow._kernels import compiled
 
     rows = sampler().fit(draw(2, 100)).sample(5, random_state=0)
-    return digest(rows), compiled.stream_fused.stats.cache_path
+    return digest(rows), compiled.stream.stats.cache_path
 
 
 def test_a_read_only_installation_without_a_cache_works(tmp_path):

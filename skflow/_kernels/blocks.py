@@ -26,7 +26,7 @@ class Tiles:
     def __init__(self, points):
         centered = points.centered
         order = sorted_into_tiles(centered, _TILE)
-        self.layout = Layout(points, np.float64, order, _TILE)
+        self.layout = Layout(points, np.float64, order, _TILE, columns_width=0)
         starts = np.arange(0, len(order), _TILE)
         rows = centered[order]
         heaviest = np.zeros(len(starts))
