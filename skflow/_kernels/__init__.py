@@ -36,9 +36,11 @@ number of threads and any split of the queries: with every algorithm, and where 
 those that are exact up to rounding.
 """
 
+from skflow._kernels.compiled import share_out
 from skflow._kernels.mean import KernelState, exchange, finalize, kernel_mean, merge, partial
 from skflow._kernels.neighbors import Search, nearest
 from skflow._kernels.points import Points
+from skflow._kernels.threads import side_by_side
 
 __all__ = [
     "KernelState",
@@ -50,4 +52,6 @@ __all__ = [
     "merge",
     "nearest",
     "partial",
+    "share_out",
+    "side_by_side",
 ]

@@ -182,10 +182,10 @@ def stream_highest(rows, shifts, units, panels, biases, tops):
 
 
 @njit()
-def _log_kernel(z, x, sigma):
+def _log_kernel(z, x, per_sigma):
     squared = 0.0
     for k in range(z.shape[0]):
-        squared += ((z[k] - x[k]) / sigma) ** 2
+        squared += ((z[k] - x[k]) * per_sigma) ** 2
     return -0.5 * squared
 
 
@@ -199,6 +199,7 @@ def exchange_rows(Z, Y, values, sigma, old, joining, leaving, drowned, new):
     """
     (log_sum, mean), (rows, row_values), (neighbors, shares) = old, joining, leaving
     new_log_sum, new_mean = new
+    per_sigma = 1 / sigma
     for i in range(Z.shape[0]):
         # In units of the old sum: what is left of it, and of its weighted values.
         left = 1.0
@@ -206,7 +207,7 @@ def exchange_rows(Z, Y, values, sigma, old, joining, leaving, drowned, new):
             new_mean[i, k] = mean[i, k]
         for j in range(neighbors.shape[1]):
             y = neighbors[i, j]
-            logarithm = min(_log_kernel(Z[i], Y[y], sigma) - log_sum[i], 0.0)
+            logarithm = min(_log_kernel(Z[i], Y[y], per_sigma) - log_sum[i], 0.0)
             leaves = shares[i, j] * math.exp(logarithm)
             left -= leaves
             for k in range(mean.shape[1]):
@@ -215,7 +216,7 @@ def exchange_rows(Z, Y, values, sigma, old, joining, leaving, drowned, new):
             left = 0.0
             for k in range(mean.shape[1]):
                 new_mean[i, k] = 0.0
-        joins = _log_kernel(Z[i], rows[i], sigma)
+        joins = _log_kernel(Z[i], rows[i], per_sigma)
         top = max(joins, log_sum[i])
         weight, row_weight = math.exp(log_sum[i] - top), math.exp(joins - top)
         total = weight * left + row_weight
@@ -224,3 +225,23 @@ def exchange_rows(Z, Y, values, sigma, old, joining, leaving, drowned, new):
         for k in range(mean.shape[1]):
             new_mean[i, k] = (weight * new_mean[i, k] + row_weight * row_values[i, k]) / total
         new_log_sum[i] = top + math.log(total)
+
+
+@njit()
+def share_out(distances, reach, shares):
+    """Shepard's weights of the neighbours of each row, which sum to one.
+
+    All is on a neighbour at distance zero, and nothing on one out of reach.
+
+    distances: (n, >= k), nearest first. reach: (n,). shares: (n, k), filled here.
+    """
+    for i in range(shares.shape[0]):
+        # Multiplied through by the least distance, which keeps everything finite.
+        least, total = distances[i, 0], 0.0
+        last = least / reach[i] if reach[i] > 0 else 1.0
+        for j in range(shares.shape[1]):
+            ratio = least / distances[i, j] if distances[i, j] > 0 else 1.0
+            shares[i, j] = (ratio - last) ** 2
+            total += shares[i, j]
+        for j in range(shares.shape[1]):  # evenly where all are equally far
+            shares[i, j] = shares[i, j] / total if total > 0 else 1.0 / shares.shape[1]
