@@ -15,7 +15,8 @@ How it works, from the outside in:
   arrive in chunks, from threads or from machines.
 - ``points``: :class:`Points` are centred, and keep what algorithms prepare of them for many calls.
 - ``algorithms``: for each query, which way of summing. ``dense`` computes every kernel.
-  ``blocks`` sorts points into tiles of neighbours and passes over those that cannot count.
+  ``blocks`` sorts points into tiles of neighbours and passes over those that cannot count; points
+  that ``repeats`` finds to be equal are one.
   ``fourier`` sums a Fourier series, and tells where that is not accurate enough.
 - ``compiled`` and ``tiles``: the loops over groups of queries, which are dealt out to ``threads``.
 - ``loops``: the inner loops, generated for a dtype as explicit ``vectors``. Kernels are

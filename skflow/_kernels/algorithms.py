@@ -135,5 +135,5 @@ def _dense64(points, Z, sigma, tolerance):
 
 
 def _blocks(points, Z, sigma, tolerance):
-    sums, means = blocks_mean(points, Z - points.center, sigma, tolerance)
+    sums, means = blocks_mean(points, Z, sigma, tolerance)
     return sums, means, np.ones(len(Z), dtype=bool)
