@@ -21,7 +21,7 @@ from skflow._kernels.loops import (
 
 # Sums of as many points are made in the precision of the data, and those added up in float64.
 _SUBTOTAL = 1024
-_RUN = 7  # panels of points that are averaged at a time
+_RUN = 7  # panels of points that are averaged at a time by column, to keep sums in registers
 
 
 def njit(**options):
@@ -134,8 +134,9 @@ def stream(rows, shifts, units, layout, biases, groups_a_block, value_center, su
     n_panels, n_dims, width = panels.shape
     n_values, lanes, dtype = values.shape[1], width // PANEL, panels.dtype
     n_vectors = n_values if values.ndim == 3 else n_values // lanes
-    step = _SUBTOTAL // width // _RUN * _RUN
-    kernels = np.empty((_RUN, GROUP, width), dtype)
+    run = _RUN if values.ndim == 3 else 1
+    step = _SUBTOTAL // width // run * run
+    kernels = np.empty((run, GROUP, width), dtype)
     queries = np.empty((groups_a_block, n_dims, GROUP), dtype)
     logit_shifts = np.empty((groups_a_block, GROUP), dtype)
     kernel_sums = np.zeros((groups_a_block, GROUP, lanes), dtype)
@@ -148,8 +149,8 @@ def stream(rows, shifts, units, layout, biases, groups_a_block, value_center, su
         _pack(rows[first:last], origin, shifts[first:last], per_unit, queries, logit_shifts)
         kernel_totals[:] = 0
         value_totals[:] = 0
-        for start in range(0, n_panels, _RUN):
-            stop = min(n_panels, start + _RUN)
+        for start in range(0, n_panels, run):
+            stop = min(n_panels, start + run)
             for g in range(n_groups):
                 z, shift = queries[g], logit_shifts[g]
                 for panel in range(start, stop):
