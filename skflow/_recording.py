@@ -33,7 +33,7 @@ import numpy as np
 
 from skflow._fixed_point import solve
 from skflow._flow import PAIR, noised
-from skflow._kernels import Search, nearest
+from skflow._kernels import Search, nearest, side_by_side
 from skflow._stand_in import stand_in
 
 __all__ = ["RecordedFlow", "split_time", "stretch", "times_along_the_way"]
@@ -41,6 +41,7 @@ __all__ = ["RecordedFlow", "split_time", "stretch", "times_along_the_way"]
 
 # One pair a step is hardly enough for the law of the particles in a short flow; four gain little.
 _N_PAIRS = 2
+_WORK_A_NUMBER = 1000  # multiply-adds that a random number and the search for its row are worth
 _TRACED = 1e-6  # bandwidths, within which a row that was traced back comes to where it was
 
 
@@ -186,8 +187,12 @@ class RecordedFlow:
         if not turn.any():
             return carried
         rows, memory = carried.start[turn], carried.memory[turn]
-        z = noised(rows, flow.noises[k], rng)
-        velocity = flow.field(state)(z, own=self._stand_in(state, rows, search))
+        own, z = side_by_side(
+            _WORK_A_NUMBER * rows.size,
+            lambda: self._stand_in(state, rows, search),
+            lambda: noised(rows, flow.noises[k], rng),
+        )
+        velocity = flow.field(state)(z, own=own)
         direction, new_memory = flow.optimizer.step(velocity, memory)
         moved, learned = carried.moved.copy(), carried.learned.copy()
         moved[turn] = flow.etas[k] * direction

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skflow._kernels import nearest
+from skflow._kernels import nearest, share_out
 
 __all__ = ["StandIn", "stand_in"]
 
@@ -64,21 +64,7 @@ def stand_in(rows, Y, search=nearest):
     """
     n_found = min(_NEIGHBORS + 1, len(Y))
     neighbors, distances = search(rows, Y, n_found)
-    reach = np.inf
-    if n_found > _NEIGHBORS:
-        reach = distances[:, -1:]
-        neighbors, distances = neighbors[:, :-1], distances[:, :-1]
-    return StandIn(rows, neighbors, _shepard_weights(distances, reach))
-
-
-def _shepard_weights(distances, reach):
-    """Weights that sum to one, all on a neighbour at distance zero, none on one out of reach."""
-    # Multiplied through by the least distance, which keeps everything finite.
-    least = distances[:, :1]
-    at_row = distances == 0
-    ratio = np.where(at_row, 1.0, least / np.where(at_row, 1.0, distances))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        weights = np.square(ratio - least / reach)
-    total = weights.sum(axis=1, keepdims=True)
-    even = np.full_like(weights, 1.0 / weights.shape[1])  # all are equally far
-    return np.where(total > 0, weights / np.where(total > 0, total, 1.0), even)
+    reach = distances[:, _NEIGHBORS] if n_found > _NEIGHBORS else np.full(len(rows), np.inf)
+    shares = np.empty((len(rows), min(_NEIGHBORS, n_found)))
+    share_out(distances, reach, shares)
+    return StandIn(rows, neighbors[:, :_NEIGHBORS], shares)

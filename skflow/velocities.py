@@ -27,7 +27,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import has_fit_parameter, validate_data
 
 from skflow._estimators import check_call
-from skflow._kernels import Points, exchange, finalize, kernel_mean, partial
+from skflow._kernels import Points, exchange, finalize, kernel_mean, partial, side_by_side
 from skflow._sklearn import Interval, _fit_context
 
 if TYPE_CHECKING:
@@ -216,17 +216,25 @@ class ScoreDifference(BaseEstimator):
             Where a particle at each row of Z wants to go.
         """
         check_call(self, Z)
-        if self.target_ is None:
-            points = laid_out(self._points, X, sample_weight)
-            from_target = kernel_mean(Z, points, sigma, tolerance=self.tolerance)[0]
+
+        def from_source():
+            if self.source is None:
+                return particle_mean(Z, Y, sigma, own, tolerance=self.tolerance)[0]
+            denoiser = self.learn(X, Y, sigma) if learned is None else learned
+            return denoiser.denoise(Z, sigma)
+
+        def from_target():
+            if self.target_ is None:
+                points = laid_out(self._points, X, sample_weight)
+                return kernel_mean(Z, points, sigma, tolerance=self.tolerance)[0]
+            return self.target_.denoise(Z, sigma)
+
+        if self.source is None and self.target_ is None:
+            work = 30 * len(Z) * (X.size + Y.size)
+            source_mean, target_mean = side_by_side(work, from_source, from_target)
         else:
-            from_target = self.target_.denoise(Z, sigma)
-        if self.source is None:
-            from_source = particle_mean(Z, Y, sigma, own, tolerance=self.tolerance)[0]
-        else:
-            learned = self.learn(X, Y, sigma) if learned is None else learned
-            from_source = learned.denoise(Z, sigma)
-        return from_target - from_source
+            source_mean, target_mean = from_source(), from_target()
+        return target_mean - source_mean
 
 
 class MMD(BaseEstimator):

@@ -22,7 +22,7 @@ import pytest
 
 import skflow
 from skflow._kernels import Points, kernel_mean, nearest
-from skflow._kernels.threads import n_threads, run_in_threads
+from skflow._kernels.threads import n_threads, run_in_threads, side_by_side
 
 TESTS, ROOT = Path(__file__).parents[:2]
 NOWHERE = str(Path(__file__, "nowhere"))  # below a file nobody can make a folder, not even root
@@ -203,6 +203,38 @@ def a_caller_that_outlives_the_main_thread():
 
 def test_while_the_interpreter_ends_a_caller_works_alone():
     run(a_caller_that_outlives_the_main_thread)
+
+
+# Several functions at the same time
+
+
+def functions_side_by_side(n_set):
+    """Results in order, what ran at one time at most, and whether all items were done once."""
+    pretend_four_cores()
+    numba.set_num_threads(n_set)
+    census = Census()
+    parts = [lambda: run_in_threads(census, 200, n_set), lambda: run_in_threads(census, 100, n_set)]
+    functions = [lambda part=part, i=i: (part(), i)[1] for i, part in enumerate(parts)]
+    results = side_by_side(MANY, *functions)
+    return results, census.most, sorted(census.items) == sorted([*range(200), *range(100)])
+
+
+@pytest.mark.parametrize("n_set", [1, 2, 3])
+def test_functions_side_by_side_share_their_threads(n_set):
+    """No more threads than were asked for, and none without work while another one has some."""
+    expected = ([0, 1], n_set, True)
+    assert run(functions_side_by_side, n_set, NUMBA_NUM_THREADS="4") == str(expected)
+
+
+def test_an_error_in_one_of_several_functions_is_raised():
+    def fail():
+        raise ValueError("one of them")
+
+    for functions in ((fail, int), (int, fail)):
+        for work in (1, MANY):
+            with pytest.raises(ValueError, match="one of them"):
+                side_by_side(work, *functions)
+    assert side_by_side(MANY, int, str) == [0, ""]
 
 
 # Errors, and what numba is set to
@@ -485,7 +517,7 @@ def first_sample():
     from skflow._kernels import compiled
 
     rows = sampler().fit(draw(2, 100)).sample(5, random_state=0)
-    return digest(rows), compiled.stream_fused.stats.cache_path
+    return digest(rows), compiled.stream.stats.cache_path
 
 
 def test_a_read_only_installation_without_a_cache_works(tmp_path):

@@ -358,12 +358,12 @@ def test_the_target_is_laid_out_once(velocity, weighted, monkeypatch):
     weights = np.arange(50.0) if weighted else None
     layouts = []
 
-    class Counted(dense.FusedLayout):
+    class Counted(dense.Layout):
         def __init__(self, points, *arguments):
             layouts.append(points.weights)
             super().__init__(points, *arguments)
 
-    monkeypatch.setattr(dense, "FusedLayout", Counted)
+    monkeypatch.setattr(dense, "Layout", Counted)
     monkeypatch.setattr(_base_sampler, "warn_of_pace", lambda *_, **__: None)  # with other rows
     options = {"n_particles": 50, "n_steps": 5, "random_state": 0}
     SDFlowSampler(velocity=velocity, **options).fit(X, sample_weight=weights)

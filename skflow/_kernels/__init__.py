@@ -15,7 +15,8 @@ How it works, from the outside in:
   arrive in chunks, from threads or from machines.
 - ``points``: :class:`Points` are centred, and keep what algorithms prepare of them for many calls.
 - ``algorithms``: for each query, which way of summing. ``dense`` computes every kernel.
-  ``blocks`` sorts points into tiles of neighbours and passes over those that cannot count.
+  ``blocks`` sorts points into tiles of neighbours and passes over those that cannot count; points
+  that ``repeats`` finds to be equal are one.
   ``fourier`` sums a Fourier series, and tells where that is not accurate enough.
 - ``compiled`` and ``tiles``: the loops over groups of queries, which are dealt out to ``threads``.
 - ``loops``: the inner loops, generated for a dtype as explicit ``vectors``. Kernels are
@@ -36,9 +37,11 @@ number of threads and any split of the queries: with every algorithm, and where 
 those that are exact up to rounding.
 """
 
+from skflow._kernels.compiled import share_out
 from skflow._kernels.mean import KernelState, exchange, finalize, kernel_mean, merge, partial
 from skflow._kernels.neighbors import Search, nearest
 from skflow._kernels.points import Points
+from skflow._kernels.threads import side_by_side
 
 __all__ = [
     "KernelState",
@@ -50,4 +53,6 @@ __all__ = [
     "merge",
     "nearest",
     "partial",
+    "share_out",
+    "side_by_side",
 ]

@@ -8,7 +8,6 @@ from skflow._kernels.blocks import blocks_mean, share_of_blocks
 from skflow._kernels.dense import (
     dense_mean,
     differences_mean,
-    is_narrow,
     squared_lengths,
     suits_differences,
 )
@@ -25,6 +24,7 @@ ALGORITHMS = ("auto", "dense", "blocks", "nufft")
 
 _FLOAT32_REACH = 64.0  # about 4e-6 of error in a float32 logit
 _ROUNDING = {np.float32: 2.0**-24, np.float64: 2.0**-53}
+_FEW = 4  # dimensions up to which differences are as fast as products
 _BLOCKS_SHARE = 0.5  # of the tiles, above which finding out which count costs more than it saves
 
 
@@ -78,9 +78,12 @@ def _methods(points, sigma, fourier, blocks, single):
     if blocks:
         yield _blocks
         return
-    if single and not is_narrow(points) and _is_near(points, sigma):  # faster than differences
-        yield _dense32
-    if single and suits_differences(points):
+    differences = single and suits_differences(points)
+    if single and points.X.shape[1] > _FEW:
+        # Faster than differences, but not where many queries have to be computed again.
+        if _is_near(points, sigma, points.radius if differences else 0.0):
+            yield _dense32
+    if differences:
         yield _differences
     yield _dense64
 
@@ -132,5 +135,5 @@ def _dense64(points, Z, sigma, tolerance):
 
 
 def _blocks(points, Z, sigma, tolerance):
-    sums, means = blocks_mean(points, Z - points.center, sigma, tolerance)
+    sums, means = blocks_mean(points, Z, sigma, tolerance)
     return sums, means, np.ones(len(Z), dtype=bool)

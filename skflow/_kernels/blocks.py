@@ -7,6 +7,7 @@ import numpy as np
 from skflow._kernels.dense import Layout, run_in_groups
 from skflow._kernels.loops import GROUP
 from skflow._kernels.points import LOG2_E
+from skflow._kernels.repeats import merged, share_of_distinct
 from skflow._kernels.tiles import bound_kernels, sort_into_tiles, stream_tiles
 
 _TILE = 96  # points; a whole number of panels for every register file
@@ -15,7 +16,7 @@ _LEAST_POINTS = 4096
 
 
 class Tiles:
-    """Points sorted into tiles of neighbours: their layout and boxes.
+    """Points, equal ones merged, sorted into tiles of neighbours: their layout and boxes.
 
     Parameters
     ----------
@@ -24,9 +25,13 @@ class Tiles:
     """
 
     def __init__(self, points):
+        points = merged(points)
+        self.n_points, self.n_values = len(points.X), points.n_values
+        self.center, self.value_center = points.center, points.value_center
+        self.radius, self.scale = points.radius, points.scale
         centered = points.centered
         order = sorted_into_tiles(centered, _TILE)
-        self.layout = Layout(points, np.float64, order, _TILE)
+        self.layout = Layout(points, np.float64, order, _TILE, columns_width=0)
         starts = np.arange(0, len(order), _TILE)
         rows = centered[order]
         heaviest = np.zeros(len(starts))
@@ -44,15 +49,13 @@ def sorted_into_tiles(X, tile):
     return order
 
 
-def _cut(points, tolerance):
+def _cut(n_points, tolerance):
     """log2 of the kernel, relative to the largest, that is small enough to leave all out."""
-    return math.log2(tolerance / len(points.X))
+    return math.log2(tolerance / n_points)
 
 
-def blocks_mean(points, offsets, sigma, tolerance):
+def blocks_mean(points, Z, sigma, tolerance):
     """:func:`~skflow._kernels.dense.dense_mean` in float64, but for a share of the kernel sum.
-
-    `offsets` are the queries about the centre of the points.
 
     A tile is passed over where its largest possible kernel, times the number of all points, is
     below `tolerance` times the largest kernel of the query. What is left out is therefore at most
@@ -60,48 +63,50 @@ def blocks_mean(points, offsets, sigma, tolerance):
     """
     tiles = points.once(Tiles)
     per_unit = LOG2_E / float(sigma) ** 2
+    offsets = Z - tiles.center
     order = sorted_into_tiles(offsets, GROUP)
     rows = offsets[order]
     squared = np.einsum("ij,ij->i", rows, rows)
     own = 0.5 * per_unit * squared
-    slack = 2.0**-46 * per_unit * (np.sqrt(squared) + points.radius) ** 2
+    slack = 2.0**-46 * per_unit * (np.sqrt(squared) + tiles.radius) ** 2
     everything = (
         (tiles.layout.panels, tiles.layout.values),
         tiles.layout.biases(per_unit),
         tiles.boxes,
     )
     shifts, sums = np.empty((2, len(rows)))
-    means = np.empty((len(rows), points.n_values))
-    cut = _cut(points, tolerance)
+    means = np.empty((len(rows), tiles.n_values))
+    cut = _cut(tiles.n_points, tolerance)
 
     def run(part):
         results = shifts[part], sums[part], means[part]
         stream_tiles(
             *(rows[part], own[part], slack[part], per_unit, cut),
-            *(everything, points.value_center, results),
+            *(everything, tiles.value_center, results),
         )
 
     run_in_groups(run, len(rows), GROUP, tiles.layout.work(len(rows)))
     log2_sum, mean = np.empty_like(sums), np.empty_like(means)
-    log2_sum[order] = shifts + np.log2(sums) + points.scale - own
+    log2_sum[order] = shifts + np.log2(sums) + tiles.scale - own
     mean[order] = means
     return log2_sum, mean
 
 
 def share_of_blocks(points, sigma, tolerance):
-    """Share of the tiles that a query needs, judged by some of the points; 1 for few points.
+    """Share of the points that a query needs, judged by some of them; 1 for few points.
 
     It does not depend on the queries: how a row is computed must not depend on other rows.
     """
-    cut = _cut(points, tolerance)
-    per_unit = LOG2_E / float(sigma) ** 2
-    everywhere = -0.5 * per_unit * points.radius**2 > cut  # from the centre all points count
-    if len(points.X) < _LEAST_POINTS or everywhere:
+    if len(points.X) < _LEAST_POINTS:
         return 1.0
+    distinct = share_of_distinct(points)
+    per_unit = LOG2_E / float(sigma) ** 2
+    if -0.5 * per_unit * points.radius**2 > _cut(len(points.X), tolerance):
+        return distinct  # from the centre all points count
     tiles = points.once(Tiles)
     bounds = np.empty(tiles.boxes[2].shape)
     needed = 0
     for row in tiles.examples:
         bound_kernels(row, row, tiles.boxes, per_unit, bounds)
-        needed += np.count_nonzero(bounds > cut)
-    return needed / (len(bounds) * len(tiles.examples))
+        needed += np.count_nonzero(bounds > _cut(tiles.n_points, tolerance))
+    return distinct * needed / (len(bounds) * len(tiles.examples))

@@ -10,11 +10,9 @@ import numba
 import numpy as np
 
 from skflow._kernels.loops import (
-    FUSED_GROUP,
     GROUP,
     PANEL,
     average,
-    fuse,
     highest,
     settle,
     settle_lanes,
@@ -23,6 +21,7 @@ from skflow._kernels.loops import (
 
 # Sums of as many points are made in the precision of the data, and those added up in float64.
 _SUBTOTAL = 1024
+_RUN = 7  # panels of points that are averaged at a time by column, to keep sums in registers
 
 
 def njit(**options):
@@ -123,7 +122,8 @@ def stream(rows, shifts, units, layout, biases, groups_a_block, value_center, su
     shifts: (n,), at least about the largest logit of the query.
     units: the origin (D,), what queries about it are multiplied by, and a tuple with the scale of
     :func:`~skflow._kernels.loops.weigh`. Without one: 1 / (sigma^2 ln 2), which makes them logits.
-    layout: the points about the origin (P, D, W) and values (P W, V), V in whole vectors.
+    layout: the points about the origin (P, D, W) and values, by row (P W, V) with V in whole
+    vectors, or by column (P, V, W).
     biases: (P, W), log2 of the weight minus, without a scale, |x|^2 / (2 sigma^2 ln 2).
     groups_a_block: that a panel serves while it is in the caches.
     sums: (n,), filled with the sums of the kernels, times 2^-shift.
@@ -133,12 +133,14 @@ def stream(rows, shifts, units, layout, biases, groups_a_block, value_center, su
     origin, per_unit, scale = units
     n_panels, n_dims, width = panels.shape
     n_values, lanes, dtype = values.shape[1], width // PANEL, panels.dtype
-    step = _SUBTOTAL // width
-    kernels = np.empty((GROUP, width), dtype)
+    n_vectors = n_values if values.ndim == 3 else n_values // lanes
+    run = _RUN if values.ndim == 3 else 1
+    step = _SUBTOTAL // width // run * run
+    kernels = np.empty((run, GROUP, width), dtype)
     queries = np.empty((groups_a_block, n_dims, GROUP), dtype)
     logit_shifts = np.empty((groups_a_block, GROUP), dtype)
     kernel_sums = np.zeros((groups_a_block, GROUP, lanes), dtype)
-    value_sums = np.zeros((groups_a_block, GROUP, n_values), dtype)
+    value_sums = np.zeros((groups_a_block, GROUP, n_vectors * lanes), dtype)
     kernel_totals = np.empty((groups_a_block, GROUP))
     value_totals = np.empty((groups_a_block, GROUP, n_values))
     for first in range(0, rows.shape[0], groups_a_block * GROUP):
@@ -147,47 +149,20 @@ def stream(rows, shifts, units, layout, biases, groups_a_block, value_center, su
         _pack(rows[first:last], origin, shifts[first:last], per_unit, queries, logit_shifts)
         kernel_totals[:] = 0
         value_totals[:] = 0
-        for panel in range(n_panels):
+        for start in range(0, n_panels, run):
+            stop = min(n_panels, start + run)
             for g in range(n_groups):
                 z, shift = queries[g], logit_shifts[g]
-                weigh((z, shift, panels, biases, panel, n_dims, kernels, kernel_sums[g], *scale))
-                average((kernels, values, panel, n_values // lanes, value_sums[g]))
-            if (panel + 1) % step == 0 or panel + 1 == n_panels:
+                for panel in range(start, stop):
+                    k = kernels[panel - start]
+                    weigh((z, shift, panels, biases, panel, n_dims, k, kernel_sums[g], *scale))
+                average((kernels, values, start, stop, n_vectors, value_sums[g]))
+            if stop % step == 0 or stop == n_panels:
                 n = n_groups * GROUP
                 settle_lanes((kernel_sums, kernel_totals, n))
-                settle((value_sums, value_totals, n * n_values // lanes))
+                settle((value_sums, value_totals, n * n_vectors, values))
         totals = kernel_totals, value_totals
         _finish(totals, value_center, sums[first:last], means[first:last])
-
-
-@njit()
-def stream_fused(rows, shifts, units, layout, biases, known, value_center, sums, means):
-    """:func:`stream` for few dimensions: groups of FUSED_GROUP, panels and values of one vector.
-
-    layout: points (P, D, lanes) and values (P, V, lanes).
-    known: the tuples d and v of :func:`~skflow._kernels.loops.fuse`.
-    """
-    points, values = layout
-    origin, per_unit, scale = units
-    d, v = known
-    n_panels, n_dims, lanes = points.shape
-    n_sums = 1 + values.shape[1]
-    step = _SUBTOTAL // lanes
-    queries = np.empty((1, n_dims, FUSED_GROUP), points.dtype)
-    logit_shifts = np.empty((1, FUSED_GROUP), points.dtype)
-    parts = np.zeros((FUSED_GROUP, n_sums, lanes), points.dtype)
-    totals = np.empty((1, FUSED_GROUP, n_sums))
-    for first in range(0, rows.shape[0], FUSED_GROUP):
-        last = min(rows.shape[0], first + FUSED_GROUP)
-        _pack(rows[first:last], origin, shifts[first:last], per_unit, queries, logit_shifts)
-        totals[:] = 0
-        for start in range(0, n_panels, step):
-            stop = min(n_panels, start + step)
-            z, shift = queries[0], logit_shifts[0]
-            fuse((z, shift, points, biases, values, start, stop, d, v, parts, *scale))
-            settle_lanes((parts, totals, FUSED_GROUP * n_sums))
-        both = totals[:, :, 0], totals[:, :, 1:]
-        _finish(both, value_center, sums[first:last], means[first:last])
 
 
 @njit()
@@ -208,10 +183,10 @@ def stream_highest(rows, shifts, units, panels, biases, tops):
 
 
 @njit()
-def _log_kernel(z, x, sigma):
+def _log_kernel(z, x, per_sigma):
     squared = 0.0
     for k in range(z.shape[0]):
-        squared += ((z[k] - x[k]) / sigma) ** 2
+        squared += ((z[k] - x[k]) * per_sigma) ** 2
     return -0.5 * squared
 
 
@@ -225,6 +200,7 @@ def exchange_rows(Z, Y, values, sigma, old, joining, leaving, drowned, new):
     """
     (log_sum, mean), (rows, row_values), (neighbors, shares) = old, joining, leaving
     new_log_sum, new_mean = new
+    per_sigma = 1 / sigma
     for i in range(Z.shape[0]):
         # In units of the old sum: what is left of it, and of its weighted values.
         left = 1.0
@@ -232,7 +208,7 @@ def exchange_rows(Z, Y, values, sigma, old, joining, leaving, drowned, new):
             new_mean[i, k] = mean[i, k]
         for j in range(neighbors.shape[1]):
             y = neighbors[i, j]
-            logarithm = min(_log_kernel(Z[i], Y[y], sigma) - log_sum[i], 0.0)
+            logarithm = min(_log_kernel(Z[i], Y[y], per_sigma) - log_sum[i], 0.0)
             leaves = shares[i, j] * math.exp(logarithm)
             left -= leaves
             for k in range(mean.shape[1]):
@@ -241,7 +217,7 @@ def exchange_rows(Z, Y, values, sigma, old, joining, leaving, drowned, new):
             left = 0.0
             for k in range(mean.shape[1]):
                 new_mean[i, k] = 0.0
-        joins = _log_kernel(Z[i], rows[i], sigma)
+        joins = _log_kernel(Z[i], rows[i], per_sigma)
         top = max(joins, log_sum[i])
         weight, row_weight = math.exp(log_sum[i] - top), math.exp(joins - top)
         total = weight * left + row_weight
@@ -250,3 +226,23 @@ def exchange_rows(Z, Y, values, sigma, old, joining, leaving, drowned, new):
         for k in range(mean.shape[1]):
             new_mean[i, k] = (weight * new_mean[i, k] + row_weight * row_values[i, k]) / total
         new_log_sum[i] = top + math.log(total)
+
+
+@njit()
+def share_out(distances, reach, shares):
+    """Shepard's weights of the neighbours of each row, which sum to one.
+
+    All is on a neighbour at distance zero, and nothing on one out of reach.
+
+    distances: (n, >= k), nearest first. reach: (n,). shares: (n, k), filled here.
+    """
+    for i in range(shares.shape[0]):
+        # Multiplied through by the least distance, which keeps everything finite.
+        least, total = distances[i, 0], 0.0
+        last = least / reach[i] if reach[i] > 0 else 1.0
+        for j in range(shares.shape[1]):
+            ratio = least / distances[i, j] if distances[i, j] > 0 else 1.0
+            shares[i, j] = (ratio - last) ** 2
+            total += shares[i, j]
+        for j in range(shares.shape[1]):  # evenly where all are equally far
+            shares[i, j] = shares[i, j] / total if total > 0 else 1.0 / shares.shape[1]

@@ -7,15 +7,14 @@ from skflow._kernels.compiled import (
     fill_rows,
     square_norms,
     stream,
-    stream_fused,
     stream_highest,
 )
-from skflow._kernels.loops import FUSED_GROUP, GROUP, PANEL
+from skflow._kernels.loops import GROUP, PANEL
 from skflow._kernels.points import LOG2_E
 from skflow._kernels.threads import n_threads, run_in_threads
 from skflow._kernels.vectors import LOWEST, lanes
 
-_FUSED_WIDTH = 4  # dimensions and values up to which all sums stay in registers
+_COLUMNS_WIDTH = 15  # values up to which filling up vectors of them costs more than it saves
 _QUERY_BYTES = 1024  # a column, of the queries that share a panel while it is in the caches
 _LEAST_GROUPS = 4  # that a thread is given
 _WORK_A_KERNEL, _WORK_A_NUMBER = 15, 30  # multiply-adds; of a number that is laid out
@@ -38,12 +37,11 @@ def dense_mean(points, Z, sigma, dtype):
     squared = squared_lengths(points, Z)
     # z.x - |x|^2 / 2 is at most |z|^2 / 2, and at most |z| max |x|.
     shifts = np.ceil(np.minimum(0.5 * squared, np.sqrt(squared) * points.radius) * per_unit)
-    layout = points.once(FusedLayout if is_narrow(points) else Layout, dtype)
+    layout = points.once(Layout, dtype)
     sums, means = layout.means(Z, shifts, per_unit)
     # Kernels below 2^lowest count as 2^lowest: all of them together as a rounding of the sum.
     lost = sums < len(points.X) * 2.0 ** (LOWEST[dtype] + np.finfo(dtype).nmant + 2)
     if lost.any():
-        layout = points.once(Layout, dtype)
         shifts[lost] = layout.highest(Z[lost], shifts[lost], per_unit)
         sums[lost], means[lost] = layout.means(Z[lost], shifts[lost], per_unit)
     log2_sum = shifts + np.log2(sums) + points.scale - 0.5 * per_unit * squared
@@ -57,11 +55,6 @@ def squared_lengths(points, Z):
     return squared
 
 
-def is_narrow(points):
-    """Whether all sums of a query stay in registers."""
-    return max(points.X.shape[1], points.n_values) <= _FUSED_WIDTH
-
-
 def suits_differences(points):
     """Whether :func:`differences_mean` will be certain about most queries near the points."""
     return points.X.shape[1] <= _DIFFERENCES_WIDTH
@@ -70,8 +63,8 @@ def suits_differences(points):
 def differences_mean(points, Z, sigma):
     """:func:`dense_mean` in float32, of float32 rows, by direct differences.
 
-    Unlike products of coordinates about the centre, these lose no digits where sigma is small. In
-    more than a few dimensions they take longer.
+    Unlike products of coordinates about the centre, these lose no digits where sigma is small. They
+    take longer, the more dimensions there are.
 
     Returns
     -------
@@ -81,7 +74,7 @@ def differences_mean(points, Z, sigma):
         Where the largest kernels are not so small that their logits have too few digits.
     """
     per_unit = LOG2_E / float(sigma) ** 2
-    layout = points.once(FusedDifferences if is_narrow(points) else Differences)
+    layout = points.once(Differences)
     sums, means = layout.means(Z, np.zeros(len(Z)), per_unit)
     certain = (sums > _LEAST_SUM) & (per_unit < np.finfo(np.float32).max)
     sums[~certain] = 1.0
@@ -101,7 +94,7 @@ def _by_column(rows, center, shape, dtype):
 
 
 class Layout:
-    """Points in panels of PANEL vectors, values in rows: for any number of dimensions.
+    """Points in panels of PANEL vectors, values in rows or panels: for any number of dimensions.
 
     Parameters
     ----------
@@ -113,33 +106,36 @@ class Layout:
         Their order; as they are by default.
     multiple : int, default=1
         Fill up with points that count for nothing, to a multiple of so many.
+    columns_width : int, default=15
+        Number of values up to which they are in panels.
     """
 
-    group = GROUP
-    vectors = PANEL
-
-    def __init__(self, points, dtype, order=None, multiple=1):
+    def __init__(self, points, dtype, order=None, multiple=1, columns_width=_COLUMNS_WIDTH):
         order = slice(None) if order is None else order
         self.dtype, self.n_values, self.value_center = dtype, points.n_values, points.value_center
         self.squared_norms = points.squared_norms[order]
         self.log2_weights = None if points.weights is None else points.log2_weights[order]
-        self.width = self.vectors * lanes(dtype)
-        self.n_dims = self._padded_dims(points.X.shape[1])
+        self.width = PANEL * lanes(dtype)
         unit = max(self.width, multiple)
         n_rows = -(-len(points.X) // unit) * unit
-        shape = n_rows // self.width, self.n_dims, self.width
+        shape = n_rows // self.width, points.X.shape[1], self.width
         self.origin = self._origin(points)
         self.panels = _by_column(points.X[order], self.origin, shape, dtype)
-        values = points.X if points.values is None else points.values
-        self.values = self._lay_out(values[order], n_rows)
+        by_column = self.n_values <= columns_width
+        if by_column and points.values is None and self.origin is points.center:
+            self.values = self.panels
+            return
+        values = points.X[order] if points.values is None else points.values[order]
+        if by_column:
+            shape = shape[0], self.n_values, self.width
+            self.values = _by_column(values, self.value_center, shape, dtype)
+        else:
+            self.values = self._by_row(values, n_rows)
 
     def _origin(self, points):
         return points.center
 
-    def _padded_dims(self, n_dims):
-        return n_dims
-
-    def _lay_out(self, values, n_rows):
+    def _by_row(self, values, n_rows):
         n_values = -(-self.n_values // lanes(self.dtype)) * lanes(self.dtype)
         filled = np.empty((n_rows, n_values), self.dtype)
         filled[len(values) :] = 0
@@ -192,7 +188,7 @@ class Layout:
         return n_queries * len(self.squared_norms) * a_pair * np.dtype(self.dtype).itemsize // 4
 
     def _run(self, function, n_queries):
-        run_in_groups(function, n_queries, self.group, self.work(n_queries))
+        run_in_groups(function, n_queries, GROUP, self.work(n_queries))
 
     def _stream(self, rows, shifts, per_unit, biases, results):
         groups_a_block = _QUERY_BYTES // (GROUP * np.dtype(self.dtype).itemsize)
@@ -211,33 +207,7 @@ def run_in_groups(function, n_queries, group, work):
     run_in_threads(run, -(-n_queries // group), n_threads(work), _LEAST_GROUPS)
 
 
-class FusedLayout(Layout):
-    """Points and values in panels of one vector: for few dimensions, which the code knows."""
-
-    group = FUSED_GROUP
-    vectors = 1
-
-    def __init__(self, points, dtype):
-        super().__init__(points, dtype)
-        self._known = (0,) * self.panels.shape[1], (0,) * self.values.shape[1]
-        if points.values is None and self.origin is points.center:
-            self.values, self._known = self.panels, (self._known[0], ())
-
-    def _padded_dims(self, n_dims):
-        return max(n_dims, 2)
-
-    def _lay_out(self, values, n_rows):
-        shape = n_rows // self.width, self._padded_dims(self.n_values), self.width
-        return _by_column(values, self.value_center, shape, self.dtype)
-
-    def _stream(self, rows, shifts, per_unit, biases, results):
-        stream_fused(
-            *(rows, shifts, self._units(per_unit), (self.panels, self.values), biases),
-            *(self._known, self.value_center, *results),
-        )
-
-
-class _ByDifference:
+class Differences(Layout):
     """The points as they are, for queries as they are, in float32: ``x - z`` loses no digit."""
 
     def __init__(self, points):
@@ -252,11 +222,3 @@ class _ByDifference:
 
     def _units(self, per_unit):
         return self.origin, 1.0, (np.full(1, -0.5 * per_unit, self.dtype),)
-
-
-class Differences(_ByDifference, Layout):
-    """Direct differences in any number of dimensions."""
-
-
-class FusedDifferences(_ByDifference, FusedLayout):
-    """Direct differences in few dimensions."""

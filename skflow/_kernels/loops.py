@@ -5,10 +5,10 @@ The arrays that these loops work on are laid out for them by
 
 - queries come in groups of GROUP, which share every load of a point;
 - points come in panels: PANEL vectors of points, a row of the panel for each dimension;
-- values come in rows, padded to whole vectors.
+- values come in rows, padded to whole vectors; or, a few of them, in panels like the points.
 
 Everything is C-contiguous and, but for totals in float64, of one dtype. See :func:`weigh`,
-:func:`average` and :func:`fuse`.
+:func:`average`.
 """
 
 from numba import types
@@ -20,7 +20,9 @@ from skflow._kernels.vectors import N_REGISTERS, Vectors
 # GROUP x PANEL sums and a row of a panel stay in registers.
 PANEL = 3
 GROUP = 8 if N_REGISTERS == 32 else 4
-FUSED_GROUP = 4  # of the loops for few dimensions
+# _QUAD x _STRIP sums, a kernel of each query and a value of each column stay in registers.
+_QUAD = 4
+_STRIP = 5 if N_REGISTERS == 32 else 2
 
 
 class _Code(Vectors):
@@ -141,26 +143,42 @@ def weigh(code, signature):
 
 @_loop
 def average(code, signature):
-    """Values weighted by kernels: totals (GROUP, V) += kernels (GROUP, W) @ values (W, V).
+    """Values weighted by kernels, added to the totals of a group of queries.
 
-    (kernels, values (. W, V), panel, width, totals): `width` is V in vectors.
+    (kernels (., GROUP, W), values, start, stop, n_vectors, totals (GROUP, n_vectors lanes)): of the
+    panels from start to stop. Values by row, (. W, V) with V in whole vectors: totals += kernels @
+    values. Values by column, (., V, W), of which none is wasted on filling up a vector: totals have
+    V vectors, to be added lane by lane.
     """
-    kernels, values, panel, width, totals = code.arguments
+    by_column = signature.args[1].ndim == 3
+    *_, n_vectors, _ = code.arguments
+    strip, most = (_columns, _STRIP) if by_column else (_rows, PANEL)
     b = code.builder
-    panel_width = PANEL * code.lanes
-    row_length = code.times(width, code.lanes)
-    first = code.times(code.times(panel, panel_width), row_length)
+    full = b.udiv(n_vectors, code.number(most))
+    with code.loop(code.number(0), full) as number:
+        strip(code, code.times(number.index, most), most)
+    done = code.times(full, most)
+    for count in range(1, most):
+        with b.if_then(b.icmp_unsigned("==", b.sub(n_vectors, done), code.number(count))):
+            strip(code, done, count)
 
-    def strip(vector, count):
-        """A strip of `count` vectors of values from number `vector` on."""
-        offset = code.times(vector, code.lanes)
+
+def _rows(code, vector, count):
+    """A strip of `count` vectors of values by row, from number `vector` on."""
+    kernels, values, start, stop, n_vectors, totals = code.arguments
+    b, panel_width = code.builder, PANEL * code.lanes
+    row_length = code.times(n_vectors, code.lanes)
+    offset = code.times(vector, code.lanes)
+    with code.loop(start, stop) as panel:
+        first = code.times(code.times(panel.index, panel_width), row_length)
+        group = code.times(b.sub(panel.index, start), GROUP * panel_width)
         # From zero: a total of all points would round off more and more of what is added.
         sums = [[code.variable(code.constant(0.0)) for _ in range(count)] for _ in range(GROUP)]
         with code.loop(code.number(0), code.number(panel_width)) as j:
             row = code.plus(first, code.times(j.index, row_length), offset)
             v = [code.load(values, code.plus(row, p * code.lanes)) for p in range(count)]
             for q in range(GROUP):
-                kernel = code.spread(kernels, code.plus(q * panel_width, j.index))
+                kernel = code.spread(kernels, code.plus(group, q * panel_width, j.index))
                 for p in range(count):
                     b.store(code.multiply_add(kernel, v[p], b.load(sums[q][p])), sums[q][p])
         for q in range(GROUP):
@@ -169,23 +187,53 @@ def average(code, signature):
                 total = b.fadd(code.load(totals, place), b.load(sums[q][p]))
                 code.store(total, totals, place)
 
-    full = b.udiv(width, code.number(PANEL))
-    with code.loop(code.number(0), full) as number:
-        strip(code.times(number.index, PANEL), PANEL)
-    done = code.times(full, PANEL)
-    for count in range(1, PANEL):
-        with b.if_then(b.icmp_unsigned("==", b.sub(width, done), code.number(count))):
-            strip(done, count)
+
+def _columns(code, column, count):
+    """A strip of `count` columns of values, from number `column` on."""
+    kernels, values, start, stop, n_vectors, totals = code.arguments
+    b, lanes, panel_width = code.builder, code.lanes, PANEL * code.lanes
+    with code.loop(code.number(0), code.number(GROUP // _QUAD)) as quad:
+        query = code.times(quad.index, _QUAD)
+        places = [
+            [
+                code.times(code.plus(code.times(code.plus(query, q), n_vectors), column, k), lanes)
+                for k in range(count)
+            ]
+            for q in range(_QUAD)
+        ]
+        sums = [[code.variable(code.load(totals, place)) for place in row] for row in places]
+        with code.loop(start, stop) as panel:
+            first = code.times(code.plus(code.times(panel.index, n_vectors), column), panel_width)
+            group = code.plus(code.times(b.sub(panel.index, start), GROUP), query)
+            group = code.times(group, panel_width)
+            for p in range(PANEL):
+                kernel = [
+                    code.load(kernels, code.plus(group, q * panel_width + p * lanes))
+                    for q in range(_QUAD)
+                ]
+                for k in range(count):
+                    v = code.load(values, code.plus(first, k * panel_width + p * lanes))
+                    for q in range(_QUAD):
+                        b.store(code.multiply_add(kernel[q], v, b.load(sums[q][k])), sums[q][k])
+        for row, variables in zip(places, sums, strict=True):
+            for place, total in zip(row, code.get(variables), strict=True):
+                code.store(total, totals, place)
 
 
 @_loop
 def settle(code, signature):
-    """Add numbers to others in float64, one by one, and set them to zero.
+    """Add what :func:`average` made to totals in float64, and set it to zero.
 
-    (numbers (n,), totals (n,), n in vectors). Left to the compiler, this takes longer to compile
-    than all other loops together: it makes a version of it for arrays that overlap.
+    (numbers (n, n_vectors, lanes), totals (n, V), n n_vectors, values): the values say whether
+    they are added one by one, or the lanes of a vector to one number. Left to the compiler, this
+    takes longer to compile than all other loops together: it makes a version of it for arrays that
+    overlap.
     """
-    numbers, totals, n = code.arguments
+    numbers, totals, n, _ = code.arguments
+    (_settle_lanes if signature.args[3].ndim == 3 else _settle)(code, numbers, totals, n)
+
+
+def _settle(code, numbers, totals, n):
     with code.loop(code.number(0), n) as i:
         place = code.times(i.index, code.lanes)
         vector = code.doubles(code.load(numbers, place))
@@ -199,16 +247,15 @@ def settle_lanes(code, signature):
 
     (vectors (n, lanes), totals (n,), n)
     """
-    vectors, totals, n = code.arguments
+    _settle_lanes(code, *code.arguments)
+
+
+def _settle_lanes(code, vectors, totals, n):
     b = code.builder
     with code.loop(code.number(0), n) as i:
         place = code.times(i.index, code.lanes)
-        vector = code.doubles(code.load(vectors, place))
         at = b.gep(totals, [i.index])
-        total = b.load(at)
-        for lane in range(code.lanes):
-            total = b.fadd(total, b.extract_element(vector, code.number(lane)))
-        b.store(total, at)
+        b.store(b.fadd(b.load(at), code.sum_lanes(code.load(vectors, place))), at)
         code.store(code.constant(0.0), vectors, place)
 
 
@@ -256,57 +303,3 @@ def differ(code, signature):
             code.store(total, distances, code.plus(start, p * code.lanes))
             place = code.plus(code.times(panel.index, PANEL), p)
             b.store(code.bits_below(total, most, code.index), b.gep(below, [place]))
-
-
-@_loop
-def fuse(code, signature):
-    """The sums of a few queries over a run of points of few dimensions, in registers throughout.
-
-    (queries (D, FUSED_GROUP), shifts (FUSED_GROUP,), points (., D, lanes), biases (., lanes),
-    values (., V, lanes), start, stop, d, v, sums (FUSED_GROUP, 1 + V, lanes)): for each query the
-    sum of its kernels and of the values weighted by them, added lane by lane to `sums`. d and v are
-    tuples of length D and V, so that these are constants of the compiled code; an empty v says that
-    the values are the points. One more argument, scale (1,), is that of :func:`weigh`.
-    """
-    queries, shifts, points, biases, values, start, stop, _, _, sums, *scale = code.arguments
-    b, L = code.builder, code.lanes
-    n_dims, n_values = (len(kind) for kind in signature.args[7:9])
-    shift = [code.spread(shifts, code.number(q)) for q in range(FUSED_GROUP)]
-    scale = [code.spread(factor, code.number(0)) for factor in scale]
-    z = [
-        [code.spread(queries, code.number(k * FUSED_GROUP + q)) for k in range(n_dims)]
-        for q in range(FUSED_GROUP)
-    ]
-    n_sums = 1 + (n_values or n_dims)
-    places = [
-        [code.number((q * n_sums + k) * L) for k in range(n_sums)] for q in range(FUSED_GROUP)
-    ]
-    totals = [[code.variable(code.load(sums, i)) for i in row] for row in places]
-
-    def load(array, j, width):
-        first = code.times(j, width * L)
-        return [code.load(array, code.plus(first, k * L)) for k in range(width)]
-
-    with code.loop(start, stop) as j:
-        bias = code.load(biases, code.times(j.index, L))
-        x = load(points, j.index, n_dims)
-        v = load(values, j.index, n_values) if n_values else x
-        for q in range(FUSED_GROUP):
-            logit = b.fsub(bias, shift[q])
-            if scale:
-                differences = [b.fsub(x[k], z[q][k]) for k in range(n_dims)]
-                squared = b.fmul(differences[0], differences[0])
-                for difference in differences[1:]:
-                    squared = code.multiply_add(difference, difference, squared)
-                logit = code.multiply_add(scale[0], squared, logit)
-            else:
-                for k in range(n_dims):
-                    logit = code.multiply_add(z[q][k], x[k], logit)
-            kernel = code.exp2(logit)
-            total, *weighted = totals[q]
-            b.store(b.fadd(b.load(total), kernel), total)
-            for k, place in enumerate(weighted):
-                b.store(code.multiply_add(kernel, v[k], b.load(place)), place)
-    for q in range(FUSED_GROUP):
-        for i, place in zip(places[q], totals[q], strict=True):
-            code.store(b.load(place), sums, i)

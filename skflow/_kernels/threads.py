@@ -19,6 +19,7 @@ _INLINE_WORK = 2**24  # multiply-adds in float32, below which a thread costs mor
 _PIECES = 4  # per thread: a core that others use too gets fewer
 
 _lock = threading.RLock()
+_thread = threading.local()  # .team
 _pool = None
 _n_computing = 0
 _forked = False
@@ -76,25 +77,55 @@ def run_in_threads(function, n_items, n_threads, least=1):
         return
     n_pieces = min(n_threads * _PIECES, n_items // least)
     edges = [n_items * i // n_pieces for i in range(n_pieces + 1)]
-    _Call(function, itertools.pairwise(edges), min(n_threads, _most()) - 1).run()
+    _Call(function, itertools.pairwise(edges), n_threads).run(n_threads)
+
+
+def side_by_side(work, *functions):
+    """Results of functions, called at the same time where their work is worth threads.
+
+    What they run in threads themselves shares these threads. The longest should come first.
+    """
+    number = n_threads(work)
+    if number == 1:
+        return [function() for function in functions]
+    results = [None] * len(functions)
+
+    def run(i, _):
+        results[i] = functions[i]()
+
+    _Call(run, zip(range(len(functions)), functions, strict=True), len(functions)).run(number)
+    return results
+
+
+class _Team:
+    """Threads that may join a caller: in its call, and in the calls that are made within it."""
+
+    def __init__(self, n_free):
+        self.n_free = n_free
 
 
 class _Call:
     """The pieces of one call, and the threads that are at them."""
 
-    def __init__(self, function, pieces, n_wanted):
+    def __init__(self, function, pieces, n_threads):
         self.function, self.pieces = function, iter(list(pieces))  # whose next() is atomic
-        self.n_wanted, self.n_at_work, self.error = n_wanted, 0, None
+        self.n_wanted, self.n_at_work, self.error = n_threads - 1, 0, None
         self.changed = threading.Condition()
 
-    def run(self):
-        _enter(always=True)
+    def run(self, n_threads):
+        self.team = getattr(_thread, "team", None)
+        is_first = self.team is None  # not within another call of this thread, which counts it
+        if is_first:
+            self.team = _thread.team = _Team(min(n_threads, _most()) - 1)
+            _enter(always=True)
         try:
             for start, stop in self.pieces:
                 self.invite()
                 self.function(start, stop)
         finally:
-            _leave()
+            if is_first:
+                _thread.team = None
+                _leave()
             self.end()
         if self.error is not None:
             try:
@@ -103,7 +134,11 @@ class _Call:
                 self.error = None  # which refers to this frame, and so to all arrays
 
     def invite(self):
-        while self.n_wanted > 0 and _n_computing < _most():
+        while self.n_wanted > 0 and self.team.n_free > 0 and _n_computing < _most():
+            with _lock:
+                if self.team.n_free == 0:
+                    return
+                self.team.n_free -= 1
             with self.changed:
                 self.n_wanted -= 1
             if not _submit(self.help):
@@ -111,6 +146,7 @@ class _Call:
 
     def help(self):
         """Work at pieces while there is a core to spare."""
+        _thread.team = self.team
         with self.changed:
             self.n_at_work += 1  # before a piece is taken: who finds none must wait for this
         try:
@@ -129,6 +165,9 @@ class _Call:
                 self.n_wanted += 1
                 self.n_at_work -= 1
                 self.changed.notify_all()
+            _thread.team = None
+            with _lock:
+                self.team.n_free += 1
 
     def end(self):
         """Begin no more pieces, and wait for those that others are at, not for who has none."""

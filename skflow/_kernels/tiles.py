@@ -226,11 +226,11 @@ def stream_tiles(offsets, own, slack, per_unit, cut, tiles, value_center, result
             value_sums[:] = 0
             for panel in range(candidates[c] * size, (candidates[c] + 1) * size):
                 weigh((z, shift, panels, biases, panel, n_dims, kernels, lane_sums))
-                average((kernels, values, panel, n_values // n_lanes, value_sums))
+                average((kernels, values, panel, panel + 1, n_values // n_lanes, value_sums))
             for q in range(n):
                 if bounds[c, q] > thresholds[q]:
                     settle_lanes((lane_sums[q], kernel_totals[0, q:], 1))
-                    settle((value_sums[q], value_totals[0, q], n_values // n_lanes))
+                    settle((value_sums[q], value_totals[0, q], n_values // n_lanes, values))
         _finish(totals, value_center, sums[first:last], means[first:last])
 
 

@@ -100,6 +100,18 @@ class Vectors:
         """As many numbers of an array in float64."""
         return self.builder.load(self._at(pointer, index, self.double_type), align=8)
 
+    def sum_lanes(self, vector):
+        """The sum of the lanes in float64, half by half."""
+        b, total = self.builder, self.doubles(vector)
+        nothing = ir.Constant(total.type, ir.Undefined)
+        index = ir.VectorType(ir.IntType(32), self.lanes)
+        half = self.lanes // 2
+        while half > 0:
+            upper = ir.Constant(index, [(lane + half) % self.lanes for lane in range(self.lanes)])
+            total = b.fadd(total, b.shuffle_vector(total, nothing, upper))
+            half //= 2
+        return b.extract_element(total, ir.Constant(ir.IntType(32), 0))
+
     def spread(self, pointer, index):
         """One element in all lanes."""
         element = self.builder.load(self.builder.gep(pointer, [index]))
