@@ -23,6 +23,7 @@ from skflow._estimators import (
     plant_seeds,
     show_once,
 )
+from skflow._rows import look_at_y
 from skflow._sources import LatentSource, RowSource
 from skflow._training import Setup, Training, constants
 from skflow._typing import (
@@ -268,6 +269,7 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         data = X, y, sample_weight
         goes_on = self.warm_start and hasattr(self, "regressor_")
         X, weights, X_base = self._validate(X, X_base, sample_weight, reset=not goes_on)
+        look_at_y(y, data[0], X_base, self.n_features_in_, stacklevel=3)
         rng = check_random_state(self.random_state)
         if goes_on:
             setup = self._resume(X, weights, X_base)
@@ -322,7 +324,9 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
             The generator.
         """
         goes_on = hasattr(self, "regressor_")
+        rows = X
         X, weights, X_base = self._validate(X, X_base, sample_weight, reset=not goes_on)
+        look_at_y(y, rows, X_base, self.n_features_in_, stacklevel=3)
         if goes_on:
             rng, setup = self._rng, self._resume(X, weights, X_base)
             learned, history = self._learned, list(self.history_)
