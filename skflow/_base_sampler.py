@@ -17,6 +17,7 @@ from skflow._discrete import DiscreteFeatures
 from skflow._guard import warn_of_copies, warn_of_pace, warn_of_place
 from skflow._kernels import nearest
 from skflow._recording import RecordedFlow, stretch
+from skflow._rows import look_at_y
 from skflow._sklearn import HasMethods, Interval, StrOptions, _fit_context
 from skflow._sources import RowSource, reach_of
 from skflow._stopping import CONSTRAINTS, hold_out, results_of, stopping_of
@@ -156,7 +157,8 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
             If X or X_base has NaN, infinite or non-numeric entries, differ in width, or have too
             few rows; if the weights are negative or all zero; if all rows of X are the same; if
             `covariance_type` is "full" and the covariance of X is singular; if early stopping
-            would leave or hold out fewer than two different rows.
+            would leave or hold out fewer than two different rows; if `y` are rows, more or fewer
+            than X has: they are ignored, and were to be `X_base`.
         FloatingPointError
             If the flow diverges: the step size is too large for the bandwidth.
 
@@ -170,13 +172,14 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
             When most particles are less than half as far from a row of X as its rows are from each
             other, unless they started from given rows: they copy. When they came to rest with a
             mean that is off by half of the spread of X, or with less than half or more than twice
-            of its spread. When they have gathered near few
-            rows of X: fewer than half as many are the nearest to any particle as would be by
-            chance, and others have none nearby; not if the flow was stopped. With
-            early stopping, also when particles copy at the first check already.
+            of its spread. When they have gathered near few rows of X: fewer than half as many are
+            the nearest to any particle as would be by chance, and others have none nearby; not if
+            the flow was stopped. With early stopping, also when they copy at the first check
+            already. When `y` is as wide as X and `X_base` is missing.
         """
         data = X, y, sample_weight
         X, weights, X_base = self._validate(X, X_base, sample_weight)
+        look_at_y(y, data[0], X_base, self.n_features_in_, stacklevel=3)
         rng = check_random_state(self.random_state)
         heldout = None
         if self._has_early_stopping and self.early_stopping:

@@ -18,6 +18,7 @@ from sklearn.base import (
     clone,
 )
 from sklearn.callback import CallbackSupportMixin
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.metaestimators import available_if
@@ -117,6 +118,9 @@ class ClasswiseSampler(
     With ``sampler=SDFlowSampler(early_stopping=True)`` every class holds out rows of its own, and
     ends its flow by them: it needs enough of them, or a larger `validation_fraction`.
 
+    Cross-validate it by folds in which every class is, such as ``StratifiedKFold``: rows of a class
+    that was not there at fit have no score, and a search gives NaN for the fold.
+
     There is no ``transform``: that would be called without labels, and to carry a row its class
     must be known. ``carry`` takes both. Rows of unknown class are carried by a single
     :class:`SDFlowSampler`.
@@ -210,13 +214,18 @@ class ClasswiseSampler(
         ------
         ValueError
             If a class has fewer than two different rows of a positive weight, or is in one of `y`
-            and `y_base` only; if only one of `X_base` and `y_base` is given; if the sampler takes
-            no `X_base` or no `sample_weight`, and it is given; or what the sampler raises, with
-            a note of the class.
+            and `y_base` only; if `sampler` is frozen; if only one of `X_base` and `y_base` is
+            given; if the sampler takes no `X_base` or no `sample_weight`, and it is given; or what
+            the sampler raises, with a note of the class.
         """
         if isinstance(self.sampler, type):
             raise ValueError(
                 f"sampler is the class {self.sampler.__name__}: pass an instance of it."
+            )
+        if isinstance(self.sampler, FrozenEstimator):
+            raise ValueError(
+                "sampler is frozen, but a fit of its own is needed for each class: pass the "
+                f"{type(self.sampler.estimator).__name__} itself. It is cloned, and stays as it is."
             )
         data: dict[str, Any] = {"X": X, "y": y}
         if sample_weight is not None:

@@ -23,6 +23,7 @@ from skflow._estimators import (
     show_once,
 )
 from skflow._process import one_blas_thread, unconverged_is_fine
+from skflow._rows import look_at_y
 from skflow._sklearn import HasMethods, Interval, StrOptions, _fit_context
 from skflow._sources import LatentSource, RowSource
 from skflow._stopping import CONSTRAINTS, hold_out, results_of, stopping_of
@@ -314,6 +315,7 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         data = X, y, sample_weight
         goes_on = self.warm_start and hasattr(self, "regressor_")
         X, weights, X_base = self._validate(X, X_base, sample_weight, reset=not goes_on)
+        look_at_y(y, data[0], X_base, self.n_features_in_, stacklevel=3)
         rng = check_random_state(self.random_state)
         heldout = None
         if self.early_stopping:
@@ -384,7 +386,9 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
                 "change from call to call. Use fit, or set early_stopping=False."
             )
         goes_on = hasattr(self, "regressor_")
+        rows = X
         X, weights, X_base = self._validate(X, X_base, sample_weight, reset=not goes_on)
+        look_at_y(y, rows, X_base, self.n_features_in_, stacklevel=3)
         if goes_on:
             rng, setup = self._rng, self._resume(X, weights, X_base)
             learned, history = self._learned, list(self.history_)

@@ -1,14 +1,22 @@
 """Rows as a user passes them: checked, in the right columns, with errors that say what is wrong."""
 
+import warnings
 from contextlib import contextmanager
 
 import numpy as np
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
-from skflow._sklearn import _safe_indexing
+from skflow._sklearn import _num_samples, _safe_indexing
 
-__all__ = ["DTYPES", "check_rows", "check_two_dimensional", "naming_columns", "own_columns"]
+__all__ = [
+    "DTYPES",
+    "check_rows",
+    "check_two_dimensional",
+    "look_at_y",
+    "naming_columns",
+    "own_columns",
+]
 
 DTYPES = [np.float64, np.float32]
 _SHOWN = 5  # columns that a message lists
@@ -32,6 +40,20 @@ def check_two_dimensional(rows, name, n_features):
             f"{type(rows).__name__} of shape {shape}. For a single row pass [row], for a single "
             "column column.reshape(-1, 1)."
         )
+
+
+def look_at_y(y, X, X_base, n_features, stacklevel):
+    """Tell of a y that is ignored, but looks like rows to carry: ``fit(X_target, X_source)``."""
+    try:
+        shape = y.shape if hasattr(y, "shape") else np.shape(y)
+    except ValueError:  # of different lengths
+        return
+    if X_base is not None or len(shape) != 2 or shape[1] != n_features:
+        return
+    message = "y is ignored by a flow. To carry rows, pass them by name: X_base=..."
+    if shape[0] != _num_samples(X):
+        raise ValueError(f"y has {shape[0]} rows, and X has {_num_samples(X)}. {message}")
+    warnings.warn(f"y is as wide as X. {message}", UserWarning, stacklevel=stacklevel + 1)
 
 
 def own_columns(base, own):

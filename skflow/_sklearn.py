@@ -23,9 +23,9 @@ from sklearn.utils._set_output import (
     _wrap_data_with_container,
 )
 
-# Names of the columns of a fitted estimator, made up if it has seen none; and weights of rows, in
-# scikit-learn's words where they are wrong.
-from sklearn.utils.validation import _check_feature_names_in, _check_sample_weight
+# Names of the columns of a fitted estimator, made up if it has seen none; weights of rows, in
+# scikit-learn's words where they are wrong; and the number of rows of anything.
+from sklearn.utils.validation import _check_feature_names_in, _check_sample_weight, _num_samples
 
 __all__ = [
     "ADAPTERS_MANAGER",
@@ -36,6 +36,7 @@ __all__ = [
     "_check_sample_weight",
     "_fit_context",
     "_get_output_config",
+    "_num_samples",
     "_safe_indexing",
     "_wrap_data_with_container",
     "validate_params",

@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.callback import ProgressBar
 from sklearn.datasets import load_wine
 from sklearn.exceptions import UnsetMetadataPassedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.neighbors import KernelDensity
@@ -423,6 +424,12 @@ LONELY = np.where(np.arange(len(X)) == 7, "lonely", NAMES)
 def test_what_cannot_be_is_said_before_any_work(arguments, message):
     with pytest.raises(ValueError, match=message):
         ClasswiseSampler(Untouched()).fit(**{"X": X, "y": NAMES, **arguments})
+
+
+def test_a_frozen_sampler():
+    frozen = FrozenEstimator(flow(random_state=0).fit(X))
+    with pytest.raises(ValueError, match=r"a fit of its own.*pass the SDFlowSampler itself"):
+        ClasswiseSampler(frozen).fit(X, NAMES)
 
 
 def test_base_rows_of_one_dimension():

@@ -12,8 +12,9 @@ from scipy import sparse
 from sklearn import config_context
 from sklearn.datasets import load_wine
 from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LinearRegression, SGDRegressor
 
-from skflow import SDFlowSampler
+from skflow import SDFlowGenerator, SDFlowSampler
 from skflow._flow import ParticleFlow
 from skflow.optimizers import AdaGrad
 from skflow.schedules import Constant, Cosine
@@ -162,6 +163,32 @@ def test_a_series_as_base_is_no_rows_and_has_no_wrong_names(recwarn):
     with pytest.raises(ValueError, match=r"^base must be 2-D.*Series of shape \(178,\)"):
         sampler(base=FRAME["hue"]).fit(FRAME)
     assert not recwarn
+
+
+FITS = {
+    "sampler": lambda: sampler().fit,
+    "fit_transform": lambda: sampler().fit_transform,
+    "generator": lambda: SDFlowGenerator(LinearRegression(), n_steps=2).fit,
+    "partial_fit": lambda: SDFlowGenerator(SGDRegressor(), n_steps=2).partial_fit,
+}
+
+
+@pytest.mark.parametrize("method", FITS)
+def test_a_y_that_looks_like_base_rows(method, recwarn):
+    for y in (WINE[:50], FRAME[:50], WINE[:50].tolist()):
+        with pytest.raises(ValueError, match=r"y has 50 rows, and X has 178.*pass them.*X_base="):
+            FITS[method]()(WINE, y)
+    message = "^y is as wide as X. y is ignored by a flow"
+    recwarn.clear()
+    for y in (np.arange(178), WINE[:, :12], WINE[:50, :1], None):
+        FITS[method]()(WINE, y)
+    FITS[method]()(WINE, WINE, X_base=WINE)
+    assert not [each for each in recwarn if re.search(message, str(each.message))]
+    with pytest.warns(UserWarning, match=message) as caught:
+        FITS[method]()(WINE, WINE, sample_weight=np.arange(178) % 2)
+    if method != "fit_transform":
+        mine = [each for each in caught if re.search(message, str(each.message))]
+        assert [each.filename for each in mine] == [__file__]
 
 
 NO_NUMBERS = {
