@@ -15,7 +15,7 @@ from skflow._discrete import DiscreteFeatures
 from skflow._guard import warn_of_copies, warn_of_pace
 from skflow._kernels import nearest
 from skflow._recording import RecordedFlow, stretch
-from skflow._sources import RowSource, reach_of
+from skflow._sources import RowSource, reach_of, spread_rows
 from skflow._stopping import CONSTRAINTS, EarlyStopping, hold_out, results_of
 from skflow.optimizers import OPTIMIZERS
 
@@ -155,7 +155,7 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         if isinstance(source, RowSource):
             start = source.rows_
         else:
-            start = source.draw(self.n_particles, rng).astype(X.dtype)
+            start = spread_rows(source, self.n_particles, rng).astype(X.dtype)
         bandwidth = self._resolve_bandwidth(target, source, start)
 
         reach = reach_of(start)
