@@ -7,6 +7,7 @@ from numbers import Integral
 
 import numpy as np
 from scipy.special import ndtri
+from scipy.stats.qmc import Sobol
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
@@ -144,8 +145,6 @@ def spread_rows(source, n_samples, rng):
 
 def _even_uniforms(n_samples, width, rng):
     """Points of a scrambled Sobol sequence, shuffled; independent ones where it is not known."""
-    from scipy.stats.qmc import Sobol  # slow to load
-
     if width > Sobol.MAXDIM:
         return rng.uniform(size=(n_samples, width))
     sequence = Sobol(width, seed=int(rng.randint(np.iinfo(np.int32).max)))
