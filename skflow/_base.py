@@ -45,8 +45,9 @@ __all__ = [
 # Parameters that may be objects with parameters of their own; an estimator has some of them.
 _PARTS = ("velocity", "denoiser", "optimizer", "schedule", "step_size", "noise_scale")
 # Where rows are drawn they are to be new: as near to the target rows as others of their law are,
-# and no nearer. `benchmarks.defaults` is the study.
-_WIDER = 1.4
+# and no nearer. So the kernel is wider there, by the more the fewer rows there are to a column, up
+# to a most. `benchmarks.defaults` is the study.
+_WIDER_BY, _WIDEST = 4.0, 1.4
 
 
 class Target(NamedTuple):
@@ -214,7 +215,8 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
             return float(self.bandwidth)
         bandwidth = float(BANDWIDTH_RULES[self.bandwidth](target.rows, target.weights, start))
         if self.bandwidth == "auto" and not isinstance(source, RowSource):
-            bandwidth *= _WIDER
+            n_rows = len(target.rows) if target.weights is None else target.weights.sum()
+            bandwidth *= min(1 + _WIDER_BY * target.rows.shape[1] / n_rows, _WIDEST)
         if not bandwidth > 0:
             raise ValueError(
                 f"The rule bandwidth={self.bandwidth!r} gives {bandwidth:g} here: most of the rows "

@@ -19,7 +19,7 @@ from skflow._kernels import nearest
 from skflow._recording import RecordedFlow, stretch
 from skflow._rows import look_at_y
 from skflow._sklearn import HasMethods, Interval, StrOptions, _fit_context
-from skflow._sources import RowSource, reach_of
+from skflow._sources import RowSource, reach_of, spread_rows
 from skflow._stopping import CONSTRAINTS, hold_out, results_of, stopping_of
 from skflow._typing import (
     Bandwidth,
@@ -189,7 +189,7 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         if isinstance(source, RowSource):
             start = source.rows_
         else:
-            start = source.draw(self.n_particles, rng).astype(X.dtype)
+            start = spread_rows(source, self.n_particles, rng).astype(X.dtype)
         bandwidth = self._resolve_bandwidth(target, source, start)
 
         reach = reach_of(start)

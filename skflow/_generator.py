@@ -73,8 +73,9 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         smoother and the less detailed the result. A name is a rule (D are distances between pairs
         of rows in flow space):
 
-        - "auto": the median distance of a target row to its tenth nearest neighbour, times 1.4
-          unless the base is given as rows: what is drawn is to be new;
+        - "auto": the median distance of a target row to its tenth nearest neighbour. Unless the
+          base is given as rows, it is times ``1 + 4 * n_features / n_samples``, but at most times
+          1.4: what is drawn is to be new, which is harder with few rows to a column;
         - "paper": ``2 median(D^2) / log(n + 1)`` over n rows of the base (footnote 14);
         - "liu-wang": the same with 0.5 in place of 2, as in the published code of SVGD;
         - "scott", "silverman": the rules of thumb of kernel density estimation.

@@ -54,8 +54,9 @@ class SDFlowSampler(BaseFlowSampler):
         smoother and the less detailed the result; the smaller, the closer to copies of the
         target rows. A name is a rule (D are distances between pairs of rows in flow space):
 
-        - "auto": the median distance of a target row to its tenth nearest neighbour, times 1.4
-          unless the base is given as rows: what is drawn is to be new;
+        - "auto": the median distance of a target row to its tenth nearest neighbour. Unless the
+          base is given as rows, it is times ``1 + 4 * n_features / n_samples``, but at most times
+          1.4: what is drawn is to be new, which is harder with few rows to a column;
         - "paper": ``2 median(D^2) / log(n + 1)`` over the n particles at the start (footnote 14);
         - "liu-wang": the same with 0.5 in place of 2, as in the published code of SVGD;
         - "scott", "silverman": the rules of thumb of kernel density estimation.
@@ -80,7 +81,8 @@ class SDFlowSampler(BaseFlowSampler):
         ``KernelDensity()``, in units of the data. An estimator is cloned and fitted on the
         target first; wrap it in ``sklearn.frozen.FrozenEstimator`` to use it as it is.
     n_particles : int, default=1000
-        Number of particles. With given base rows, each of them is a particle.
+        Number of particles. With given base rows, each of them is a particle. From a "mixture" or
+        "normal" base they start spread evenly, at points of a scrambled Sobol sequence.
     batch_size : int, default=None
         Most target rows, and most particles, that take part in a step; None for all. A particle
         then moves once in ``n_particles / batch_size`` steps: raise `n_steps` by that factor.
@@ -248,8 +250,9 @@ class MMDFlowSampler(BaseFlowSampler):
         smoother and the less detailed the result; the smaller, the closer to copies of the
         target rows. A name is a rule (D are distances between pairs of rows in flow space):
 
-        - "auto": the median distance of a target row to its tenth nearest neighbour, times 1.4
-          unless the base is given as rows: what is drawn is to be new;
+        - "auto": the median distance of a target row to its tenth nearest neighbour. Unless the
+          base is given as rows, it is times ``1 + 4 * n_features / n_samples``, but at most times
+          1.4: what is drawn is to be new, which is harder with few rows to a column;
         - "paper": ``2 median(D^2) / log(n + 1)`` over the n particles at the start (footnote 14);
         - "liu-wang": the same with 0.5 in place of 2, as in the published code of SVGD;
         - "scott", "silverman": the rules of thumb of kernel density estimation.
@@ -274,7 +277,8 @@ class MMDFlowSampler(BaseFlowSampler):
         ``KernelDensity()``, in units of the data. An estimator is cloned and fitted on the
         target first; wrap it in ``sklearn.frozen.FrozenEstimator`` to use it as it is.
     n_particles : int, default=1000
-        Number of particles. With given base rows, each of them is a particle.
+        Number of particles. With given base rows, each of them is a particle. From a "mixture" or
+        "normal" base they start spread evenly, at points of a scrambled Sobol sequence.
     batch_size : int, default=None
         Most target rows, and most particles, that take part in a step; None for all. A particle
         then moves once in ``n_particles / batch_size`` steps: raise `n_steps` by that factor.
@@ -446,8 +450,9 @@ class SVGDSampler(BaseFlowSampler):
         smoother and the less detailed the result; the smaller, the closer to copies of the
         target rows. A name is a rule (D are distances between pairs of rows in flow space):
 
-        - "auto": the median distance of a target row to its tenth nearest neighbour, times 1.4
-          unless the base is given as rows: what is drawn is to be new;
+        - "auto": the median distance of a target row to its tenth nearest neighbour. Unless the
+          base is given as rows, it is times ``1 + 4 * n_features / n_samples``, but at most times
+          1.4: what is drawn is to be new, which is harder with few rows to a column;
         - "paper": ``2 median(D^2) / log(n + 1)`` over the n particles at the start (footnote 14);
         - "liu-wang": the same with 0.5 in place of 2, as in the published code of SVGD;
         - "scott", "silverman": the rules of thumb of kernel density estimation.
@@ -472,7 +477,8 @@ class SVGDSampler(BaseFlowSampler):
         ``KernelDensity()``, in units of the data. An estimator is cloned and fitted on the
         target first; wrap it in ``sklearn.frozen.FrozenEstimator`` to use it as it is.
     n_particles : int, default=1000
-        Number of particles. With given base rows, each of them is a particle.
+        Number of particles. With given base rows, each of them is a particle. From a "mixture" or
+        "normal" base they start spread evenly, at points of a scrambled Sobol sequence.
     batch_size : int, default=None
         Most target rows, and most particles, that take part in a step; None for all. A particle
         then moves once in ``n_particles / batch_size`` steps: raise `n_steps` by that factor.
@@ -642,8 +648,9 @@ class DiffusionSampler(BaseFlowSampler):
         copies of the target rows. A name is a rule (D are distances between pairs of rows in flow
         space):
 
-        - "auto": the median distance of a target row to its tenth nearest neighbour, times 1.4
-          unless the base is given as rows: what is drawn is to be new;
+        - "auto": the median distance of a target row to its tenth nearest neighbour. Unless the
+          base is given as rows, it is times ``1 + 4 * n_features / n_samples``, but at most times
+          1.4: what is drawn is to be new, which is harder with few rows to a column;
         - "paper": ``2 median(D^2) / log(n + 1)`` over the n particles at the start (footnote 14);
         - "liu-wang": the same with 0.5 in place of 2, as in the published code of SVGD;
         - "scott", "silverman": the rules of thumb of kernel density estimation.
@@ -662,7 +669,8 @@ class DiffusionSampler(BaseFlowSampler):
         ``KernelDensity()``, in units of the data. An estimator is cloned and fitted on the
         target first; wrap it in ``sklearn.frozen.FrozenEstimator`` to use it as it is.
     n_particles : int, default=1000
-        Number of particles. With given base rows, each of them is a particle.
+        Number of particles. With given base rows, each of them is a particle. From a "mixture" or
+        "normal" base they start spread evenly, at points of a scrambled Sobol sequence.
     covariance_type : {"spherical", "diag", "full"}, default="diag"
         The kernel's shape: the same width in all directions, in the units of the data
         ("spherical", as in the paper), in proportion to each column's standard deviation

@@ -5,6 +5,8 @@ from copy import deepcopy
 from numbers import Integral
 
 import numpy as np
+from scipy.special import ndtri
+from scipy.stats.qmc import Sobol
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
@@ -27,6 +29,7 @@ __all__ = [
     "draw_rows",
     "make_source",
     "reach_of",
+    "spread_rows",
 ]
 
 
@@ -39,7 +42,14 @@ class NormalSource:
 
     def draw(self, n_samples, rng):
         """Fresh rows in flow space."""
-        return self.mean_ + rng.standard_normal((n_samples, len(self.mean_))) @ self.root_
+        return self._place(rng.standard_normal((n_samples, len(self.mean_))))
+
+    def spread(self, n_samples, rng):
+        """Rows of the same law, evenly spread: see `spread_rows`."""
+        return self._place(ndtri(_even_uniforms(n_samples, len(self.mean_), rng)))
+
+    def _place(self, rows):
+        return self.mean_ + rows @ self.root_
 
 
 class MixtureSource:
@@ -104,16 +114,42 @@ class MixtureSource:
 
     def draw(self, n_samples, rng):
         """Fresh rows in flow space."""
+        weights = self.mixture_.weights_
+        components = rng.choice(len(weights), size=n_samples, p=weights)
+        return self._place(components, rng.standard_normal((n_samples, len(self.mean_))))
+
+    def spread(self, n_samples, rng):
+        """Rows of the same law, evenly spread: see `spread_rows`."""
+        uniforms = _even_uniforms(n_samples, 1 + len(self.mean_), rng)
+        edges = np.cumsum(self.mixture_.weights_)[:-1]
+        return self._place(np.searchsorted(edges, uniforms[:, 0]), ndtri(uniforms[:, 1:]))
+
+    def _place(self, components, rows):
         # GaussianMixture.sample turns by what rounding decides where a covariance is nearly round.
-        mixture = self.mixture_
-        components = rng.choice(len(mixture.weights_), size=n_samples, p=mixture.weights_)
-        rows = rng.standard_normal((n_samples, len(self.mean_)))
         for k in np.unique(components):
             mine = components == k
-            rows[mine] = mixture.means_[k] + row_times(rows[mine], self.roots_[k].T)
+            rows[mine] = self.mixture_.means_[k] + row_times(rows[mine], self.roots_[k].T)
         if self.span_ is not None:
             rows = row_times(rows, self.span_)
         return self.mean_ + self.scale_ * rows
+
+
+def spread_rows(source, n_samples, rng):
+    """Rows for the particles to start from, in flow space.
+
+    Each has the law of the source's draws. Where the source can, they are spread more evenly than
+    draws are: by as many particles the base is known as well as by several times as many draws.
+    """
+    return getattr(source, "spread", source.draw)(n_samples, rng)
+
+
+def _even_uniforms(n_samples, width, rng):
+    """Points of a scrambled Sobol sequence, shuffled; independent ones where it is not known."""
+    if width > Sobol.MAXDIM:
+        return rng.uniform(size=(n_samples, width))
+    sequence = Sobol(width, seed=int(rng.randint(np.iinfo(np.int32).max)))
+    points = sequence.random_base2(int(n_samples - 1).bit_length())[:n_samples]
+    return rng.permutation(points + 2.0 ** -(sequence.bits + 1))  # never 0: the middle of a bit
 
 
 def _projector(rows):

@@ -354,6 +354,7 @@ def test_defaults_are_changed_one_at_a_time(capsys):
         "default",
         "base='normal'",
         "base='mixture'",
+        "mixture, particles drawn",
         "noise_scale=0.0",
         "noise_scale=0.5",
         "covariance_type='full'",

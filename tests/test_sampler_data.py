@@ -357,8 +357,15 @@ def test_drawn_rows_are_to_be_new(estimator):
     short = {"n_steps": 2, "random_state": 0}
     carried = estimator(**short).fit(WINE, X_base=WINE + 1).bandwidth_
     assert carried == pytest.approx(neighbor_distance(scale(WINE)))
-    assert estimator(**short).fit(WINE).bandwidth_ == pytest.approx(1.4 * carried)
+    wider = 1 + 4 * 13 / 178
+    assert estimator(**short).fit(WINE).bandwidth_ == pytest.approx(wider * carried)
     assert estimator(**short, base=WINE[:50]).fit(WINE).bandwidth_ == carried
+    few, weights = WINE[::2], np.full(89, 2.0)
+    fitted = estimator(**short).fit(few)  # fewer than ten rows to a column
+    assert fitted.bandwidth_ == pytest.approx(1.4 * neighbor_distance(scale(few)))
+    fitted = estimator(**short).fit(few, sample_weight=weights)  # a weight is as many rows
+    twice = neighbor_distance(scale(few), weights)
+    assert fitted.bandwidth_ == pytest.approx(wider * twice)
 
 
 class Noting:

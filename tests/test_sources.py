@@ -13,7 +13,14 @@ from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import KernelDensity
 from threadpoolctl import threadpool_limits
 
-from skflow._sources import MixtureSource, NormalSource, RowSource, SamplerSource, make_source
+from skflow._sources import (
+    MixtureSource,
+    NormalSource,
+    RowSource,
+    SamplerSource,
+    make_source,
+    spread_rows,
+)
 from skflow._space import FlowSpace
 
 
@@ -148,6 +155,62 @@ def test_a_mixture_of_very_few_rows(rows):
     drawn = draw(source, 50)
     assert np.isfinite(drawn).all()
     assert np.abs(drawn).max() < 10
+
+
+# --- where particles start ------------------------------------------------------------------------
+
+
+def test_particles_have_the_law_of_draws():
+    """Each of them, on its own: the first of many scrambled sequences, and all of one."""
+    rng = np.random.default_rng(0)
+    X = np.concatenate([rng.normal(-3, 1, (200, 1)), rng.normal(4, 2, (400, 1))])
+    for base in ("normal", "mixture"):
+        source, _ = source_of(base, X)
+        drawn, seeds = draw(source, 4000)[:, 0], np.random.RandomState(0)
+        first = [spread_rows(source, 3, seeds)[0, 0] for _ in range(1000)]
+        for rows in (first, spread_rows(source, 1000, seeds)[:, 0]):
+            assert scipy.stats.ks_2samp(rows, drawn).pvalue > 0.001
+
+
+@pytest.mark.parametrize("base", ["normal", "mixture"])
+def test_particles_are_spread_more_evenly_than_draws(base):
+    source, _ = source_of(base)
+    exact = draw(source, 200_000).mean(axis=0)
+    off = {}
+    for make in (spread_rows, lambda source, n, rng: source.draw(n, rng)):
+        means = [make(source, 1000, np.random.RandomState(s)).mean(axis=0) for s in range(20)]
+        off[make] = np.sqrt(np.mean(np.square(means - exact)))
+    spread, drawn = off.values()
+    assert spread < drawn / 4
+
+
+@pytest.mark.parametrize("n_samples", [1, 2, 7, 64])
+def test_any_number_of_particles(n_samples):
+    source, _ = source_of("mixture")
+    rows = spread_rows(source, n_samples, np.random.RandomState(0))
+    assert rows.shape == (n_samples, 2) and np.isfinite(rows).all()
+    assert_array_equal(rows, spread_rows(source, n_samples, np.random.RandomState(0)))
+    assert not np.isin(rows, spread_rows(source, n_samples, np.random.RandomState(1))).any()
+
+
+def test_particles_are_in_no_order():
+    """Mini-batches take them as they come: neighbours of a sequence fill each other's gaps."""
+    source, _ = source_of("normal", draw_target(1))
+    halves = [spread_rows(source, 1024, np.random.RandomState(s))[:512].mean() for s in range(50)]
+    expected = np.sqrt(1 / 512 - 1 / 1024)  # half of the rows, without replacement
+    assert 0.6 < np.std(halves) / expected < 1.5
+
+
+def test_where_the_sequence_is_not_known_particles_are_drawn(monkeypatch):
+    monkeypatch.setattr(scipy.stats.qmc.Sobol, "MAXDIM", 1)
+    source, _ = source_of("normal")
+    rows = spread_rows(source, 500, np.random.RandomState(0))
+    assert np.abs(rows.mean(axis=0) - source.mean_).max() < 0.2
+
+
+def test_other_bases_are_drawn_from():
+    source, _ = source_of(draw_target()[:7])
+    assert_array_equal(spread_rows(source, 9, np.random.RandomState(0)), draw(source, 9))
 
 
 # --- given rows -----------------------------------------------------------------------------------
