@@ -106,13 +106,22 @@ def check_way_back(steps):
 def undo(steps, rows):
     """Rows as they were before these named steps."""
     for name, step in reversed(steps):
-        if hasattr(step, "add_indicator"):  # an imputer, whose way back takes no frames
-            rows = np.asarray(rows)
+        if hasattr(step, "indicator_"):
+            rows = _as_an_imputer_takes_them(rows, step)
         try:
             rows = step.inverse_transform(rows)
         except Exception as error:
             reason = f"{type(step).__name__}.inverse_transform raised {type(error).__name__}"
             raise _no_way_back(name, f"{reason}: {error}".rstrip(".")) from error
+    return rows
+
+
+def _as_an_imputer_takes_them(rows, imputer):
+    """No frame, and indicators of missing values as 0 or 1, which a scaler may not give back."""
+    rows = np.array(rows)
+    if imputer.indicator_ is not None:
+        indicators = rows[:, rows.shape[1] - len(imputer.indicator_.features_) :]
+        indicators[...] = indicators > 0.5
     return rows
 
 

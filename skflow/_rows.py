@@ -31,7 +31,7 @@ def check_rows(estimator, X, **options):
 def check_two_dimensional(rows, name, n_features):
     """Raise a ValueError unless rows of a base are rows: first of all, as nothing else is clear."""
     try:
-        shape = rows.shape if hasattr(rows, "shape") else np.shape(rows)
+        shape = rows.shape if hasattr(rows, "shape") else np.asarray(rows).shape
     except ValueError:  # of different lengths, of which scikit-learn will tell
         return
     if len(shape) != 2:
@@ -45,7 +45,7 @@ def check_two_dimensional(rows, name, n_features):
 def look_at_y(y, X, X_base, n_features, stacklevel):
     """Tell of a y that is ignored, but looks like rows to carry: ``fit(X_target, X_source)``."""
     try:
-        shape = y.shape if hasattr(y, "shape") else np.shape(y)
+        shape = y.shape if hasattr(y, "shape") else np.asarray(y).shape
     except ValueError:  # of different lengths
         return
     if X_base is not None or len(shape) != 2 or shape[1] != n_features:

@@ -136,8 +136,8 @@ def test_the_target_is_what_was_fitted(fitted):
         shown = display.from_estimator(fitted[3], random_state=0)
         assert_allclose(shown.X, WINE.iloc[:, :3])
         assert shown.feature_names == list(WINE.columns[:3])
-        forgetful = pickle.loads(pickle.dumps(fitted[3]))
-        assert display.from_estimator(forgetful, random_state=0).X is None
+        pickled = pickle.loads(pickle.dumps(fitted[3]))
+        assert_allclose(display.from_estimator(pickled, random_state=0).X, shown.X)
 
 
 @pytest.mark.parametrize("follow", [True, False], ids=["given rows", "drawn rows"])

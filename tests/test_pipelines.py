@@ -25,6 +25,7 @@ from sklearn.preprocessing import FunctionTransformer, Normalizer, PowerTransfor
 
 import skflow
 from skflow import ClasswiseSampler, SDFlowGenerator, SDFlowSampler
+from skflow._pipelines import undo
 from skflow.metrics import energy_distance, get_sample_scorer
 
 FRAME, CULTIVAR = load_wine(return_X_y=True, as_frame=True)
@@ -411,6 +412,14 @@ def test_samples_have_missing_values_where_an_imputer_tells_which(library, other
     # Twice the standard error of a share of 178 rows, and of one of 1000.
     errors = 2 * np.sqrt(shares * (1 - shares) * (1 / len(X) + 1 / 1000))
     assert (np.abs(np.isnan(np.asarray(rows)).mean(axis=0) - shares) < errors).all()
+
+
+def test_indicators_that_a_scaler_has_rounded():
+    """Not quite zero is not missing."""
+    imputer = SimpleImputer(add_indicator=True).fit([[1.0, np.nan], [2.0, 3.0], [np.nan, 4.0]])
+    rows = np.array([[1.0, 2.0, 1e-17, 1.0], [3.0, 4.0, 1.0 - 1e-16, -1e-17]])
+    expected = [[1.0, np.nan], [np.nan, 4.0]]
+    np.testing.assert_array_equal(undo([("imputer", imputer)], rows), expected)
 
 
 def test_what_can_be_undone_after_all():

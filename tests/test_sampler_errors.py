@@ -410,7 +410,7 @@ def test_verbose(capsys):
     assert len(said[1]) == 10
     assert len(said[2]) == 20
     assert said[2][-1] == said[1][-1]
-    assert said[2][-1].startswith("[SDFlowSampler] step 20 of 20, bandwidth 3.65, rms velocity")
+    assert said[2][-1].startswith("[SDFlowSampler] step 20 of 20, bandwidth 3.37, rms velocity")
 
 
 def test_history_decreases_as_the_flow_arrives():
