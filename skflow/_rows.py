@@ -30,11 +30,8 @@ def check_rows(estimator, X, **options):
 
 def check_two_dimensional(rows, name, n_features):
     """Raise a ValueError unless rows of a base are rows: first of all, as nothing else is clear."""
-    try:
-        shape = rows.shape if hasattr(rows, "shape") else np.asarray(rows).shape
-    except ValueError:  # of different lengths, of which scikit-learn will tell
-        return
-    if len(shape) != 2:
+    shape = _shape(rows)
+    if shape is not None and len(shape) != 2:
         raise ValueError(
             f"{name} must be 2-D: rows of {n_features} columns, as X has; got "
             f"{type(rows).__name__} of shape {shape}. For a single row pass [row], for a single "
@@ -44,16 +41,21 @@ def check_two_dimensional(rows, name, n_features):
 
 def look_at_y(y, X, X_base, n_features, stacklevel):
     """Tell of a y that is ignored, but looks like rows to carry: ``fit(X_target, X_source)``."""
-    try:
-        shape = y.shape if hasattr(y, "shape") else np.asarray(y).shape
-    except ValueError:  # of different lengths
-        return
-    if X_base is not None or len(shape) != 2 or shape[1] != n_features:
+    shape = _shape(y) if X_base is None else None
+    if shape is None or len(shape) != 2 or shape[1] != n_features:
         return
     message = "y is ignored by a flow. To carry rows, pass them by name: X_base=..."
     if shape[0] != _num_samples(X):
         raise ValueError(f"y has {shape[0]} rows, and X has {_num_samples(X)}. {message}")
     warnings.warn(f"y is as wide as X. {message}", UserWarning, stacklevel=stacklevel + 1)
+
+
+def _shape(rows):
+    """The shape of what may be rows; None if these are of different lengths."""
+    try:
+        return rows.shape if hasattr(rows, "shape") else np.asarray(rows).shape
+    except ValueError:
+        return None
 
 
 def own_columns(base, own):
