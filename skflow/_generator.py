@@ -290,7 +290,9 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         X_base : array-like of shape (n_base, n_features), default=None
             Rows of the distribution of the inputs. By default it is what `base` or `n_latent` say.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the rows of X; an integer weight equals that many copies.
+            Non-negative weights of the rows of X; a weight counts as that many rows. Those that sum
+            to less than their effective sample size, ``sum(w)**2 / sum(w**2)``, such as weights
+            that sum to one, are scaled up to it.
 
         Returns
         -------

@@ -47,7 +47,8 @@ def look_at_y(y, X, X_base, n_features, stacklevel):
     message = "y is ignored by a flow. To carry rows, pass them by name: X_base=..."
     if shape[0] != _num_samples(X):
         raise ValueError(f"y has {shape[0]} rows, and X has {_num_samples(X)}. {message}")
-    warnings.warn(f"y is as wide as X. {message}", UserWarning, stacklevel=stacklevel + 1)
+    if n_features > 1:  # a single column may be labels
+        warnings.warn(f"y is as wide as X. {message}", UserWarning, stacklevel=stacklevel + 1)
 
 
 def _shape(rows):

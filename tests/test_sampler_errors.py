@@ -183,6 +183,7 @@ def test_a_y_that_looks_like_base_rows(method, recwarn):
     for y in (np.arange(178), WINE[:, :12], WINE[:50, :1], None):
         FITS[method]()(WINE, y)
     FITS[method]()(WINE, WINE, X_base=WINE)
+    FITS[method]()(WINE[:, :1], np.arange(178.0)[:, None])  # labels of a single column
     assert not [each for each in recwarn if re.search(message, str(each.message))]
     with pytest.warns(UserWarning, match=message) as caught:
         FITS[method]()(WINE, WINE, sample_weight=np.arange(178) % 2)
