@@ -77,7 +77,7 @@ plt.show()
 
 # %%
 # As it comes the flow takes every pixel to colours nearby: the sky turns to peach and the trees
-# to teal, but not in the proportions of the flower, from which it stays far. With a bandwidth
-# that is wide at first the proportions are right, and much nearer than with mean and covariance
-# matched. The picture suffers for it: so much of the flower's is dark that half of the sky has to
-# be.
+# to teal, but not in the proportions of the flower, from which it stays far, as the warning of its
+# fit says. With a bandwidth that is wide at first the proportions are right, and much nearer than
+# with mean and covariance matched. The picture suffers for it: so much of the flower's is dark that
+# half of the sky has to be.
