@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
 
 from skflow._estimators import check_call, plant_seeds
-from skflow._log_odds import check_differentiable, log_odds, log_odds_gradient
+from skflow._log_odds import check_differentiable, last_step, log_odds, log_odds_gradient
 from skflow._process import unconverged_is_fine
 from skflow._sklearn import StrOptions, _check_sample_weight, _fit_context
 from skflow._typing import Seed
@@ -279,7 +279,7 @@ def _train(classifier, rows, y, weights, go_on):
     while isinstance(classifier, Pipeline):
         before = classifier[:-1]
         if before.steps:
-            stays = go_on and _keeps_features(_last(classifier))
+            stays = go_on and _keeps_features(last_step(classifier))
             rows = before.transform(rows) if stays else before.fit_transform(rows, y)
             classifier.steps[:-1] = before.steps  # with a memory, these are what was fitted
         classifier = classifier[-1]
@@ -295,11 +295,6 @@ def _train(classifier, rows, y, weights, go_on):
     if go_on and _can_go_on(classifier):
         classifier.set_params(warm_start=True)
     classifier.fit(rows, y, **options)
-
-
-def _last(classifier):
-    """The classifier at the end of pipelines."""
-    return _last(classifier[-1]) if isinstance(classifier, Pipeline) else classifier
 
 
 def _can_go_on(classifier):

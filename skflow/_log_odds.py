@@ -47,7 +47,7 @@ from sklearn.preprocessing import (
 )
 from sklearn.tree import DecisionTreeClassifier
 
-__all__ = ["check_differentiable", "log_odds", "log_odds_gradient"]
+__all__ = ["check_differentiable", "last_step", "log_odds", "log_odds_gradient"]
 
 # Entries of the widest array between two steps; more rows than that are taken in turns.
 _ENTRIES = 2**21
@@ -189,7 +189,7 @@ def check_differentiable(classifier):
             "classifier should be a scikit-learn classifier, or a Pipeline that ends in one, such "
             f"as LogisticRegression(); got {classifier!r}."
         )
-    name = type(_last(classifier)).__name__
+    name = type(last_step(classifier)).__name__
     culprit = _piecewise_constant(classifier)
     if culprit is not None:
         raise ValueError(
@@ -204,9 +204,9 @@ def check_differentiable(classifier):
         )
 
 
-def _last(classifier):
+def last_step(classifier):
     """The classifier at the end of pipelines."""
-    return _last(classifier.steps[-1][1]) if isinstance(classifier, Pipeline) else classifier
+    return last_step(classifier.steps[-1][1]) if isinstance(classifier, Pipeline) else classifier
 
 
 def _piecewise_constant(estimator):

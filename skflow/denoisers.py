@@ -13,12 +13,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skflow._estimators import check_regressor, fit_columns, learn_on, plant_seeds, shaped
 from skflow._kernels import Points, kernel_mean
 from skflow._process import one_blas_thread, unconverged_is_fine
+from skflow._rows import DTYPES
 from skflow._sklearn import HasMethods, Interval, _check_sample_weight, _fit_context
 from skflow._typing import Seed
 
 __all__ = ["KernelDenoiser", "RegressorDenoiser"]
 
-_DTYPES = [np.float64, np.float32]
 
 # Fewer would leave a regressor little to tell signal from noise by, and cost no less.
 _MIN_COPIES = 1000
@@ -86,7 +86,7 @@ class KernelDenoiser(BaseEstimator):
         ValueError
             If X has NaN, infinite or non-numeric entries, or the weights are negative or all zero.
         """
-        X = validate_data(self, X, dtype=_DTYPES)
+        X = validate_data(self, X, dtype=DTYPES)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(
                 sample_weight, X, dtype=np.float64, ensure_non_negative=True
@@ -112,7 +112,7 @@ class KernelDenoiser(BaseEstimator):
             Denoised rows.
         """
         check_is_fitted(self)
-        Z = validate_data(self, Z, dtype=_DTYPES, reset=False)
+        Z = validate_data(self, Z, dtype=DTYPES, reset=False)
         return kernel_mean(Z, self._points, sigma, tolerance=self.tolerance)[0]
 
 
@@ -247,7 +247,7 @@ class RegressorDenoiser(BaseEstimator):
             if a noise level is not a positive number; if `regressor` is not a regressor.
         """
         check_regressor(self.regressor)
-        X = validate_data(self, X, dtype=_DTYPES)
+        X = validate_data(self, X, dtype=DTYPES)
         rows = _Rows(X, sample_weight)
         if sigmas is not None:
             levels = _level_range(sigmas, "sigmas", margin=1.1)
@@ -305,7 +305,7 @@ class RegressorDenoiser(BaseEstimator):
         """
         if not hasattr(self, "regressor_"):
             return self.fit(X, sample_weight=sample_weight, sigmas=sigmas)
-        rows = _Rows(validate_data(self, X, dtype=_DTYPES, reset=False), sample_weight)
+        rows = _Rows(validate_data(self, X, dtype=DTYPES, reset=False), sample_weight)
         levels = self.sigma_range_
         if sigmas is not None:
             levels = _level_range(sigmas, "sigmas", margin=1.1)
@@ -338,7 +338,7 @@ class RegressorDenoiser(BaseEstimator):
             Denoised rows, in the precision of Z.
         """
         check_is_fitted(self)
-        Z = validate_data(self, Z, dtype=_DTYPES, reset=False)
+        Z = validate_data(self, Z, dtype=DTYPES, reset=False)
         if not (isinstance(sigma, Real) and 0 < sigma < np.inf):
             raise ValueError(f"sigma must be a positive finite number, got {sigma!r}.")
         sigma = float(sigma)

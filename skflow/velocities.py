@@ -28,6 +28,7 @@ from sklearn.utils.validation import has_fit_parameter, validate_data
 
 from skflow._estimators import check_call
 from skflow._kernels import Points, exchange, finalize, kernel_mean, partial, side_by_side
+from skflow._rows import DTYPES
 from skflow._sklearn import Interval, _fit_context
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
 __all__ = ["MMD", "Denoising", "DensityRatio", "ScoreDifference", "Stein"]
 
-_DTYPES = [np.float64, np.float32]
 _TOLERANCE = [Interval(Real, 0, 1, closed="neither"), None]
 
 
@@ -140,7 +140,7 @@ class ScoreDifference(BaseEstimator):
             _check_denoiser(self.source, "source")
         if self.target is not None:
             _check_denoiser(self.target, "target")
-        X = validate_data(self, X, dtype=_DTYPES)
+        X = validate_data(self, X, dtype=DTYPES)
         self._points = Points(X, weights=sample_weight)
         self.target_ = fit_denoiser(self.target, X, sample_weight, sigmas)
         return self
@@ -317,7 +317,7 @@ class MMD(BaseEstimator):
         self : MMD
             The fitted velocity.
         """
-        X = validate_data(self, X, dtype=_DTYPES)
+        X = validate_data(self, X, dtype=DTYPES)
         self._points = Points(X, weights=sample_weight)
         return self
 
@@ -464,7 +464,7 @@ class Stein(BaseEstimator):
             The fitted velocity.
         """
         self.space_ = space
-        X = validate_data(self, X, dtype=_DTYPES)
+        X = validate_data(self, X, dtype=DTYPES)
         self._points = Points(X, weights=sample_weight)
         return self
 
@@ -603,7 +603,7 @@ class Denoising(BaseEstimator):
         """
         if self.target is not None:
             _check_denoiser(self.target, "target")
-        X = validate_data(self, X, dtype=_DTYPES)
+        X = validate_data(self, X, dtype=DTYPES)
         self._points = Points(X, weights=sample_weight)
         self.target_ = fit_denoiser(self.target, X, sample_weight, sigmas)
         return self

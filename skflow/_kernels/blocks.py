@@ -10,7 +10,7 @@ from skflow._kernels.points import LOG2_E
 from skflow._kernels.repeats import merged, share_of_distinct
 from skflow._kernels.tiles import bound_kernels, sort_into_tiles, stream_tiles
 
-_TILE = 96  # points; a whole number of panels for every register file
+TILE = 96  # points; a whole number of panels for every register file
 _N_EXAMPLES = 50
 _LEAST_POINTS = 4096
 
@@ -30,9 +30,9 @@ class Tiles:
         self.center, self.value_center = points.center, points.value_center
         self.radius, self.scale = points.radius, points.scale
         centered = points.centered
-        order = sorted_into_tiles(centered, _TILE)
-        self.layout = Layout(points, np.float64, order, _TILE, columns_width=0)
-        starts = np.arange(0, len(order), _TILE)
+        order = sorted_into_tiles(centered, TILE)
+        self.layout = Layout(points, np.float64, order, TILE, columns_width=0)
+        starts = np.arange(0, len(order), TILE)
         rows = centered[order]
         heaviest = np.zeros(len(starts))
         if points.weights is not None:

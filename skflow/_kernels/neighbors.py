@@ -2,11 +2,9 @@
 
 import numpy as np
 
-from skflow._kernels.blocks import sorted_into_tiles
+from skflow._kernels.blocks import TILE, sorted_into_tiles
 from skflow._kernels.threads import n_threads, run_in_threads
 from skflow._kernels.tiles import scan_for_nearest
-
-_TILE = 96  # points; whole panels for every register file
 
 
 class Search:
@@ -41,18 +39,18 @@ class Search:
 
 def _lay_out(points):
     """Points by column in tiles, their lowest and highest coordinates, and their numbers."""
-    order = sorted_into_tiles(points, _TILE)
-    n_tiles = -(-len(points) // _TILE)
-    tiles = np.full((n_tiles * _TILE, points.shape[1]), np.inf)
+    order = sorted_into_tiles(points, TILE)
+    n_tiles = -(-len(points) // TILE)
+    tiles = np.full((n_tiles * TILE, points.shape[1]), np.inf)
     tiles[: len(points)] = points[order]
-    numbers = np.zeros(n_tiles * _TILE, dtype=np.intp)
+    numbers = np.zeros(n_tiles * TILE, dtype=np.intp)
     numbers[: len(points)] = order
-    starts = np.arange(0, len(points), _TILE)
+    starts = np.arange(0, len(points), TILE)
     lower, upper = (
         np.ascontiguousarray(f.reduceat(points[order], starts).T) for f in (np.minimum, np.maximum)
     )
-    tiles = np.ascontiguousarray(tiles.reshape(n_tiles, _TILE, -1).transpose(0, 2, 1))
-    return tiles, (lower, upper), numbers.reshape(n_tiles, _TILE)
+    tiles = np.ascontiguousarray(tiles.reshape(n_tiles, TILE, -1).transpose(0, 2, 1))
+    return tiles, (lower, upper), numbers.reshape(n_tiles, TILE)
 
 
 def nearest(rows, points, n_neighbors):

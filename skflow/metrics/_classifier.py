@@ -9,16 +9,11 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import StratifiedKFold, check_cv, cross_val_score
 from sklearn.utils import check_random_state
 
+from skflow._estimators import plant_seeds
 from skflow._sklearn import HasMethods, validate_params
 from skflow.metrics._samples import check_samples
 
 __all__ = ["classifier_two_sample_auc"]
-
-
-def _seed_unset_random_states(classifier, rng):
-    for name, value in sorted(classifier.get_params(deep=True).items()):
-        if value is None and (name == "random_state" or name.endswith("__random_state")):
-            classifier.set_params(**{name: rng.randint(np.iinfo(np.int32).max)})
 
 
 @validate_params(
@@ -105,7 +100,7 @@ def classifier_two_sample_auc(
         classifier = RandomForestClassifier(n_estimators=200, class_weight="balanced")
     else:
         classifier = clone(classifier)
-    _seed_unset_random_states(classifier, rng)
+    plant_seeds(classifier, rng)
 
     label = np.repeat([0, 1], [len(X), len(Y)])
     order = rng.permutation(len(label))
