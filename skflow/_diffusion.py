@@ -33,6 +33,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skflow._fixed_point import solve
+from skflow._pieces import in_pieces
 from skflow._recording import split_time, times_along_the_way
 from skflow._space import row_times
 from skflow._stand_in import stand_in
@@ -40,6 +41,9 @@ from skflow._stand_in import stand_in
 __all__ = ["Gaussian", "RecordedDiffusion"]
 
 _ROWS_THAT_TELL_TIME = 256
+# What the probability flow holds of a row besides its levels: arrays as wide as the row, there and
+# back, and neighbours with their shares.
+_ROWS_THERE, _ROWS_BACK, _NEIGHBORS = 8, 30, 40
 
 
 class Gaussian:
@@ -247,10 +251,22 @@ class RecordedDiffusion:
             yield after
 
     def carry(self, rows, stop=1.0, rng=None):
-        """The last of :meth:`stages`; the rows themselves at time 0."""
-        for stage in self.stages(rows, stop, rng):
-            rows = stage
-        return rows
+        """The last of :meth:`stages`; the rows themselves at time 0.
+
+        Without rng piece by piece, since the probability flow holds each row at all levels. The
+        chain holds few, and takes all rows at once: its noise belongs to rows and steps.
+        """
+
+        def last(rows):
+            for stage in self.stages(rows, stop, rng):
+                rows = stage
+            return rows
+
+        return last(rows) if rng is not None else in_pieces(last, rows, self._row_bytes(rows))
+
+    def _row_bytes(self, rows, n_more=_ROWS_THERE):
+        """What the probability flow holds of a row."""
+        return 8 * ((len(self.sigmas) + n_more) * rows.shape[1] + _NEIGHBORS)
 
     def carry_back(self, rows, stop=1.0):
         """Rows that :meth:`carry` brings to these rows, without noise.
@@ -288,6 +304,25 @@ class RecordedDiffusion:
                 "The reverse process of a diffusion can be inverted from its end only, and this "
                 f"one was stopped after {self.n_steps} of {len(self.sigmas) - 1} steps."
             )
+        failed = []
+
+        def back(rows):
+            found, solved = self._trace_back(rows)
+            failed.append((~solved).sum())
+            return found
+
+        found = in_pieces(back, rows, self._row_bytes(rows, _ROWS_BACK))
+        if sum(failed):
+            warnings.warn(
+                f"{sum(failed)} of {len(rows)} rows could not be traced back to the base. "
+                "Their result is approximate. More steps help.",
+                UserWarning,
+                stacklevel=3,
+            )
+        return found
+
+    def _trace_back(self, rows):
+        """Base rows of some that are at the end, and which of them were found."""
         z, solved = rows.astype(np.float64), np.ones(len(rows), dtype=bool)
         levels = list(zip(self.sigmas, self.sigmas[1:], strict=False))
         for high, low in reversed(levels):
@@ -304,15 +339,7 @@ class RecordedDiffusion:
             return self.of_base.unsmoothed(self._up(y)[0], self.sigmas[0])
 
         z, reached = solve(up, self.of_base.unsmoothed(z, self.sigmas[0]), tolerance=1e-10)
-        solved &= reached
-        if not solved.all():
-            warnings.warn(
-                f"{(~solved).sum()} of {len(rows)} rows could not be traced back to the base. "
-                "Their result is approximate. More steps help.",
-                UserWarning,
-                stacklevel=3,
-            )
-        return _like(rows, z)
+        return _like(rows, z), solved & reached
 
     def cloud_at(self, stop):
         """The particles at a time, and the bandwidth of the step that leads there."""

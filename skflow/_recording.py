@@ -18,6 +18,10 @@ What is kept. The states that fit in a given amount of memory, evenly spaced. Wh
 all, the states in between are computed again, the same bit for bit, whenever rows are carried:
 memory is bounded at the price of time, and the results do not depend on it.
 
+Many rows take each step in pieces, one piece after the other, so that what a step computes fits in
+memory, too. No state is computed again for that, and random numbers are drawn in the order of the
+rows: the size of the pieces changes no bit either.
+
 Time. A flow covers most of its way in its first steps and then settles. Times in [0, 1] are
 therefore measured along the way, by the particles' root mean square distance from where they
 started: half way is half way.
@@ -34,6 +38,7 @@ import numpy as np
 from skflow._fixed_point import solve
 from skflow._flow import PAIR, noised
 from skflow._kernels import Search, nearest, side_by_side
+from skflow._pieces import pieces
 from skflow._stand_in import stand_in
 
 __all__ = ["RecordedFlow", "split_time", "stretch", "times_along_the_way"]
@@ -42,6 +47,8 @@ __all__ = ["RecordedFlow", "split_time", "stretch", "times_along_the_way"]
 # One pair a step is hardly enough for the law of the particles in a short flow; four gain little.
 _N_PAIRS = 2
 _WORK_A_NUMBER = 1000  # multiply-adds that a random number and the search for its row are worth
+# What a step holds of a row, in numbers: arrays as wide as the row, and neighbours and their shares.
+_ROWS_A_COPY, _NEIGHBORS_A_COPY, _ROWS_TO_SOLVE = 8, 24, 16
 _TRACED = 1e-6  # bandwidths, within which a row that was traced back comes to where it was
 
 
@@ -57,6 +64,9 @@ class _Carried(NamedTuple):
     @property
     def rows(self):
         return (self.start + self.moved).astype(self.start.dtype, copy=False)
+
+    def at_next_epoch(self):
+        return _carried(self.rows, self.memory + self.learned)
 
 
 def _carried(rows, memory):
@@ -181,8 +191,6 @@ class RecordedFlow:
     def _random_step(self, state, carried, rng, search):
         """Step with noise for each row of its own, for the rows whose turn it is."""
         flow, k = self.flow, state.step
-        if k % self.epoch == 0:
-            carried = carried._replace(turns=rng.randint(self.epoch, size=len(carried.start)))
         turn = carried.turns == k % self.epoch
         if not turn.any():
             return carried
@@ -202,10 +210,19 @@ class RecordedFlow:
     def _stand_in(self, state, rows, search=nearest):
         return stand_in(rows, state.particles[self.flow.particle_rows(state)], search)
 
-    def _init(self, rows):
-        """Deterministically carried rows; the optimizer remembers each noise's copy."""
-        copies = 2 * _N_PAIRS if self._is_noisy else 1
-        return _carried(rows, self.flow.optimizer.init(np.concatenate([rows] * copies)))
+    def _init(self, rows, rng=None):
+        """Rows that set out; when carried without rng, the optimizer remembers each noise's copy."""
+        copies = [rows] * (self._n_copies if rng is None else 1)
+        return _carried(rows, self.flow.optimizer.init(np.concatenate(copies)))
+
+    @property
+    def _n_copies(self):
+        return 2 * _N_PAIRS if self._is_noisy else 1
+
+    def _pieces(self, rows, n_copies, also=0):
+        """Slices of rows, of which each takes a step in so many copies, and other arrays also."""
+        n_numbers = n_copies * (_ROWS_A_COPY * rows.shape[1] + _NEIGHBORS_A_COPY)
+        return pieces(len(rows), 8 * (n_numbers + also * rows.shape[1]))
 
     # --- carrying -------------------------------------------------------------------------------
 
@@ -225,30 +242,40 @@ class RecordedFlow:
         ------
         ndarray of shape (n_rows, n_features)
         """
+        for parts in self._stages(rows, stop, rng):
+            yield np.concatenate([carried.rows for carried in parts])
+
+    def _stages(self, rows, stop, rng):
+        """Yield the pieces of the rows, in a list that changes, after each step."""
         n_steps, last_share = split_time(stop, self.times)
-        carried = (
-            self._init(rows) if rng is None else _carried(rows, self.flow.optimizer.init(rows))
-        )
+        cuts = self._pieces(rows, self._n_copies if rng is None else 1)
+        parts = [self._init(rows[cut], rng) for cut in cuts]
         # With mini-batches, other rows and particles have their turn in each step.
-        search = Search() if self.epoch == 1 else nearest
+        searches = [Search() if self.epoch == 1 else nearest for _ in parts]
         for state in self._states(0, n_steps):
-            before = carried
-            if rng is None:
-                carried = self._step(state, carried, search)
-            else:
-                carried = self._random_step(state, carried, rng, search)
-            if state.step == n_steps - 1:
-                carried = _part_of_the_way(before, carried, last_share)
-            yield carried.rows
-            if (state.step + 1) % self.epoch == 0:
-                memory = carried.memory + carried.learned
-                carried = _carried(carried.rows, memory)
+            if state.step % self.epoch == 0 and state.step > 0:
+                for i, carried in enumerate(parts):
+                    parts[i] = carried.at_next_epoch()
+            if state.step % self.epoch == 0 and rng is not None:
+                for i, carried in enumerate(parts):  # for all of them before there is other noise
+                    turns = rng.randint(self.epoch, size=len(carried.start))
+                    parts[i] = carried._replace(turns=turns)
+            for i, before in enumerate(parts):
+                if rng is None:
+                    after = self._step(state, before, searches[i])
+                else:
+                    after = self._random_step(state, before, rng, searches[i])
+                if state.step == n_steps - 1:
+                    after = _part_of_the_way(before, after, last_share)
+                parts[i] = after
+            yield parts
 
     def carry(self, rows, stop=1.0, rng=None):
         """The last of :meth:`stages`; the rows themselves at time 0."""
-        for stage in self.stages(rows, stop, rng):
-            rows = stage
-        return rows
+        parts = []
+        for parts in self._stages(rows, stop, rng):
+            pass
+        return np.concatenate([carried.rows for carried in parts]) if parts else rows
 
     def carry_back(self, rows, stop=1.0):
         """Rows that :meth:`carry` brings to these rows; only for optimizers without memory.
@@ -293,6 +320,7 @@ class RecordedFlow:
     def _trace_back(self, rows, stop):
         """The steps solved one by one; in a call of its own, which holds no state afterwards."""
         n_steps, last_share = split_time(stop, self.times)
+        rows, cuts = rows.copy(), self._pieces(rows, self._n_copies, also=_ROWS_TO_SOLVE)
         block = self.epoch * -(-self.every // self.epoch)
         for first in reversed(range(0, n_steps, block)):
             states = list(self._states(first, min(first + block, n_steps)))
@@ -309,7 +337,8 @@ class RecordedFlow:
                     return carried.rows
 
                 sigma = self.flow.sigmas[epoch[0].step]
-                rows, _ = solve(forward, rows, tolerance=1e-13 * sigma)
+                for cut in cuts:
+                    rows[cut], _ = solve(forward, rows[cut], tolerance=1e-13 * sigma)
         return rows
 
     def cloud_at(self, stop):

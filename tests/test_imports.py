@@ -28,7 +28,8 @@ MAY_IMPORT = {
     "_fixed_point": set(),
     "_flow": set(),
     "_guard": {"_flow", "_kernels"},
-    "_recording": {"_fixed_point", "_flow", "_kernels", "_stand_in"},
+    "_pieces": set(),
+    "_recording": {"_fixed_point", "_flow", "_kernels", "_pieces", "_stand_in"},
     "_stand_in": {"_kernels"},
     "_space": set(),
     "_log_odds": set(),
@@ -76,7 +77,7 @@ MAY_IMPORT = {
         "optimizers",
         "velocities",
     },
-    "_diffusion": {"_fixed_point", "_recording", "_space", "_stand_in"},
+    "_diffusion": {"_fixed_point", "_pieces", "_recording", "_space", "_stand_in"},
     "_samplers": {
         "_base_sampler",
         "_diffusion",
