@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
-from skflow._base_sampler import BaseFlowSampler
 from skflow._diffusion import Gaussian, RecordedDiffusion
 from skflow._estimators import plant_seeds
 from skflow._flow import times_of_steps
+from skflow._samplers.base import BaseFlowSampler
 from skflow._sklearn import HasMethods, StrOptions
 from skflow._sources import NormalSource
 from skflow._space import weighted_moments

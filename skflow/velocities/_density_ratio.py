@@ -14,10 +14,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
 
 from skflow._estimators import check_call, plant_seeds
-from skflow._log_odds import check_differentiable, last_step, log_odds, log_odds_gradient
 from skflow._process import unconverged_is_fine
 from skflow._sklearn import StrOptions, _check_sample_weight, _fit_context
 from skflow._typing import Seed
+from skflow.velocities._log_odds import check_differentiable, last_step, log_odds, log_odds_gradient
 
 __all__ = ["DensityRatio"]
 

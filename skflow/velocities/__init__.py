@@ -32,7 +32,7 @@ from skflow._rows import DTYPES
 from skflow._sklearn import Interval, _fit_context
 
 if TYPE_CHECKING:
-    from skflow._density_ratio import DensityRatio
+    from skflow.velocities._density_ratio import DensityRatio
 
 __all__ = ["MMD", "Denoising", "DensityRatio", "ScoreDifference", "Stein"]
 
@@ -42,7 +42,7 @@ _TOLERANCE = [Interval(Real, 0, 1, closed="neither"), None]
 def __getattr__(name):
     """Import on first use: DensityRatio loads the classifiers that it can differentiate."""
     if name == "DensityRatio":
-        from skflow._density_ratio import DensityRatio
+        from skflow.velocities._density_ratio import DensityRatio
 
         return DensityRatio
     raise AttributeError(f"module 'skflow.velocities' has no attribute {name!r}")
