@@ -17,14 +17,8 @@ from skflow import SDFlowSampler
 from skflow._kernels import dense
 from skflow._stand_in import stand_in
 from skflow.denoisers import KernelDenoiser, RegressorDenoiser
-from skflow.velocities import (
-    MMD,
-    Denoising,
-    DensityRatio,
-    ScoreDifference,
-    Stein,
-    particle_mean,
-)
+from skflow.velocities import MMD, Denoising, DensityRatio, ScoreDifference, Stein
+from skflow.velocities._shared import particle_mean
 
 every_sigma = pytest.mark.parametrize("sigma", [0.3, 1.0, 5.0])
 
