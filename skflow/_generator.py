@@ -14,7 +14,7 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skflow._base import BaseFlow, Progress, Target, mean_square
+from skflow._base import BaseFlow, Target
 from skflow._discrete import DiscreteFeatures
 from skflow._estimators import (
     check_regressor,
@@ -23,6 +23,7 @@ from skflow._estimators import (
     show_once,
 )
 from skflow._process import one_blas_thread, unconverged_is_fine
+from skflow._progress import Progress, mean_square
 from skflow._rows import look_at_y
 from skflow._sklearn import HasMethods, Interval, StrOptions, _fit_context
 from skflow._sources import LatentSource, RowSource

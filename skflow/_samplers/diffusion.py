@@ -212,8 +212,9 @@ class DiffusionSampler(BaseFlowSampler):
         schedule = self._resolve_schedule()
         return np.array([bandwidth * schedule(t) for t in times_of_steps(self.n_steps + 1)])
 
-    def _record(self, target, start, source, bandwidth, rng, on_step):
-        sigmas = self._levels(bandwidth)
+    def _record(self, setup, rng, on_step):
+        target, source, start = setup.target, setup.source, setup.start
+        sigmas = self._levels(setup.bandwidth)
         denoiser = (
             KernelDenoiser() if self.denoiser is None else plant_seeds(clone(self.denoiser), rng)
         )
