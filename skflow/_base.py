@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 from skflow._discrete import check_discrete_features
 from skflow._estimators import check_part, plant_seeds
 from skflow._flow import ParticleFlow, times_of_steps
-from skflow._kernels import kernel_mean, nearest
+from skflow._kernels import nearest
 from skflow._rows import check_rows, check_two_dimensional, own_columns
 from skflow._sklearn import (
     HasMethods,
@@ -27,15 +27,10 @@ from skflow._sklearn import (
 from skflow._sources import RowSource, check_base_rows, check_columns, check_count, make_source
 from skflow._space import FlowSpace
 from skflow._typing import Rows
+from skflow._weights import weights_as_rows, weights_to_score
 from skflow.schedules import BANDWIDTH_RULES, SCHEDULES, Constant, auto_schedule
 
-__all__ = [
-    "BaseFlow",
-    "Target",
-    "count_outside",
-    "weights_as_rows",
-    "weights_to_score",
-]
+__all__ = ["BaseFlow", "Target", "count_outside"]
 
 # Parameters that may be objects with parameters of their own; an estimator has some of them.
 _PARTS = ("velocity", "denoiser", "optimizer", "schedule", "step_size", "noise_scale")
@@ -379,9 +374,7 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
         """
         rows = self._to_flow(X)
         particles, sigma = self._cloud()
-        log_kernel = kernel_mean(rows, particles, sigma)[1]
-        log_volume = rows.shape[1] * np.log(np.sqrt(2 * np.pi) * sigma)
-        return log_kernel - log_volume - self._space.log_determinant_
+        return self._space.log_density(rows, particles, sigma)
 
     def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Mean log-density of rows; higher is better.
@@ -413,26 +406,3 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
 def count_outside(rows, start, reach):
     """How many rows are farther than `reach` from all of `start`."""
     return int((nearest(rows, start, 1)[1] > reach).sum())
-
-
-def weights_as_rows(weights):
-    """Positive weights, scaled up if they sum to less than the number of rows they are worth.
-
-    A weight counts as that many rows, for bandwidths, discrete columns and mixtures: weights that
-    sum to one would count as a single row. What they are worth is Kish's effective sample size,
-    ``sum(w)^2 / sum(w^2)``: n for n equal weights. No sum of integers is less than that (w <= w^2),
-    so integer weights stay repeats. And there is no jump, as a threshold on the largest would have
-    one, or a mean of 1 where some weights go to zero: those rows are then worth nothing.
-    """
-    relative = weights / weights.max()  # exactly 1 where all are equal
-    largest = relative.sum() / np.square(relative).sum()
-    return relative * largest if largest > weights.max() else weights
-
-
-def weights_to_score(sample_weight, X):
-    """Which rows have a positive weight, and their weights: all of them, and None, if not given."""
-    if sample_weight is None:
-        return slice(None), None
-    weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    used = weights > 0
-    return used, weights[used]

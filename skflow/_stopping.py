@@ -5,7 +5,7 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from skflow._kernels import Search, kernel_mean
+from skflow._kernels import Search
 from skflow._sklearn import Interval
 
 __all__ = ["CONSTRAINTS", "EarlyStopping", "hold_out", "results_of", "stopping_of"]
@@ -137,10 +137,8 @@ class EarlyStopping:
         return copies or self._n_no_change >= self.n_iter_no_change
 
     def _score(self, particles, sigma):
-        log_kernel = kernel_mean(self._heldout, particles, sigma)[1]
-        log_volume = particles.shape[1] * np.log(np.sqrt(2 * np.pi) * sigma)
-        mean = np.average(log_kernel, weights=self._weights)
-        return float(mean - log_volume - self._space.log_determinant_)
+        densities = self._space.log_density(self._heldout, particles, sigma)
+        return float(np.average(densities, weights=self._weights))
 
     def _share(self, particles):
         """The adjusted share, and its standard error if which rows are held out meant nothing.
