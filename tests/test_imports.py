@@ -62,10 +62,12 @@ MAY_IMPORT = {
     },
     "_stopping": {"_kernels", "_sklearn"},
     "_training": {"_estimators", "_sources"},
+    "_making": {"_base", "_typing"},
     "_generator": {
         "_base",
         "_discrete",
         "_estimators",
+        "_making",
         "_process",
         "_rows",
         "_sklearn",

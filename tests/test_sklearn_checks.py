@@ -95,6 +95,7 @@ CONFIGURATIONS = {
     "early-stopping": small(early_stopping=True, validation_fraction=0.5, n_iter_no_change=3),
     "generator": generator(),
     "generator-without-partial-fit": generator(KernelRidge(alpha=0.1, kernel="rbf")),
+    "generator-latents": generator(n_latent=2),
     "generator-early-stopping": generator(
         KernelRidge(alpha=0.1, kernel="rbf"), early_stopping=True, validation_fraction=0.5
     ),
