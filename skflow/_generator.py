@@ -26,7 +26,7 @@ from skflow._process import one_blas_thread, unconverged_is_fine
 from skflow._rows import look_at_y
 from skflow._sklearn import HasMethods, Interval, StrOptions, _fit_context
 from skflow._sources import LatentSource, RowSource
-from skflow._stopping import CONSTRAINTS, hold_out, results_of, stopping_of
+from skflow._stopping import CONSTRAINTS, EnergyStopping, hold_out, results_of, stopping_of
 from skflow._training import Setup, Training, constants
 from skflow._typing import (
     Bandwidth,
@@ -182,12 +182,14 @@ class SDFlowGenerator(MakesRows, OneToOneFeatureMixin, BaseFlow):
     A step costs ``batch_size * (n_samples + batch_size)`` kernel evaluations and one pass of the
     regressor over `batch_size` rows.
 
-    Early stopping is as in :class:`SDFlowSampler`, by the same two figures and the same rule, but
-    it looks every ten steps at what the regressor makes of the inputs of ``particles_``, of
-    `batch_size` of them where they are more. What is kept is the regressor of the best check. With
-    `warm_start`, another fit holds out the same rows if X and an integer `random_state` are the
-    same, and others otherwise. The wider the bandwidth, the less the score tells: it may keep a
-    generator of the first steps whose rows are too narrow, forests above all.
+    Early stopping is as in :class:`SDFlowSampler`, by the same rule, but it looks every ten steps
+    at what the regressor makes of the inputs of ``particles_``, of `batch_size` of them where they
+    are more, and its score is another: half the energy distance to the held-out rows, but for its
+    sign and a constant, in flow space and in units of the distance of a typical pair of target
+    rows [2]_. The log-density that `score` tells would take rows that are too narrow for the best,
+    at a wide bandwidth, and many regressors begin with such. What is kept is the regressor of the
+    best check. With `warm_start`, another fit holds out the same rows if X and an integer
+    `random_state` are the same, and others otherwise.
 
     A regressor that averages, as most do, cannot make more detail than it has capacity for, and
     its samples are further from the training rows than those of a sampler with the same bandwidth.
@@ -197,6 +199,8 @@ class SDFlowGenerator(MakesRows, OneToOneFeatureMixin, BaseFlow):
     .. [1] Romann M. Weber, "The Score-Difference Flow for Implicit Generative Modeling",
        Transactions on Machine Learning Research, 2023, Algorithm 2 and sections 5.1 and 6.2.
        arXiv:2304.12906.
+    .. [2] T. Gneiting and A. E. Raftery, "Strictly Proper Scoring Rules, Prediction, and
+       Estimation", Journal of the American Statistical Association 102, 2007, section 4.3.
 
     Examples
     --------
@@ -336,7 +340,7 @@ class SDFlowGenerator(MakesRows, OneToOneFeatureMixin, BaseFlow):
             setup = self._begin(X, weights, X_base, rng)
         progress = Progress(self, *data)
         training = self._make_training(setup, rng)
-        stopping = stopping_of(self, setup.target, heldout)
+        stopping = stopping_of(self, setup.target, heldout, EnergyStopping)
 
         def on_step(velocity, sigma):
             ends = stopping is not None and stopping(training)

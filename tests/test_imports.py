@@ -60,7 +60,7 @@ MAY_IMPORT = {
         "_typing",
         "optimizers",
     },
-    "_stopping": {"_kernels", "_sklearn"},
+    "_stopping": {"_kernels", "_sklearn", "_space"},
     "_training": {"_estimators", "_sources"},
     "_making": {"_base", "_typing"},
     "_generator": {

@@ -140,7 +140,7 @@ def test_every_check_reports_that_it_passed(estimator):
         if report["status"] != "passed" or report["expected_to_fail"]
     ]
     assert not_passed == []
-    assert len(reports) >= 50
+    assert len(reports) >= (50 if hasattr(estimator, "transform") else 45)
     assert "check_array_api_input" in {report["check_name"] for report in reports}
 
 
