@@ -26,8 +26,8 @@ def _takes_rows(generator):
     n_latent = _n_latent(generator)
     if n_latent is not None:
         raise AttributeError(
-            f"With n_latent={n_latent} the generator makes rows of draws of a Gaussian, and has "
-            "nothing to do to rows of the data. Use generate(Z) for given draws, sample(n) for "
+            f"With n_latent={n_latent} the generator makes rows of draws of a Gaussian, and "
+            "takes no rows of the data. Use generate(Z) for given draws, sample(n) for "
             "fresh ones, or leave out n_latent."
         )
     return True
