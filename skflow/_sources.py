@@ -5,7 +5,7 @@ from copy import deepcopy
 from numbers import Integral
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.special import chdtri, ndtri
 from scipy.stats.qmc import Sobol
 from sklearn import config_context
 from sklearn.base import clone
@@ -174,6 +174,11 @@ class LatentSource:
         axes = vectors[:, ::-1] * np.sqrt(np.maximum(values[::-1], 0.0))
         self.axes_ = np.zeros((n_latent, len(values)))
         self.axes_[:n_used] = axes[:, :n_used].T
+
+    @property
+    def reach(self):
+        """Distance from 0 that one draw of a billion exceeds."""
+        return np.sqrt(chdtri(self.n_latent, 1e-9))
 
     def draw(self, n_samples, rng):
         """Fresh draws."""
