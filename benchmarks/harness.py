@@ -26,7 +26,6 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 PAUSE = 0.3  # seconds; the threads of BLAS and OpenMP spin for a while after a call
 TURN = 0.3  # seconds that a turn lasts at least, by as many calls as that takes
-TICK = 0.05  # seconds, below which clocks of processors say little
 _SPARE = 0.25  # of a thread, for the interpreter and the clock
 _LEAST_TURN = 0.05  # seconds, below which processor times are too coarse to say anything
 _DISTURBED = 0.1  # of a core, above which others are at work

@@ -1,4 +1,4 @@
-"""What all estimators share: validation, flow space, base draws, progress and scoring."""
+"""What all estimators share: validation, flow space, base draws and scoring."""
 
 import warnings
 from copy import deepcopy
@@ -10,15 +10,12 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, DensityMixin, TransformerMixin, clone
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import (
-    check_is_fitted,
-    has_fit_parameter,
-)
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from skflow._discrete import check_discrete_features
 from skflow._estimators import check_part, plant_seeds
 from skflow._flow import ParticleFlow, times_of_steps
-from skflow._kernels import kernel_mean, nearest
+from skflow._kernels import nearest
 from skflow._rows import check_rows, check_two_dimensional, own_columns
 from skflow._sklearn import (
     HasMethods,
@@ -30,17 +27,10 @@ from skflow._sklearn import (
 from skflow._sources import RowSource, check_base_rows, check_columns, check_count, make_source
 from skflow._space import FlowSpace
 from skflow._typing import Rows
+from skflow._weights import weights_as_rows, weights_to_score
 from skflow.schedules import BANDWIDTH_RULES, SCHEDULES, Constant, auto_schedule
 
-__all__ = [
-    "BaseFlow",
-    "Progress",
-    "Target",
-    "count_outside",
-    "mean_square",
-    "weights_as_rows",
-    "weights_to_score",
-]
+__all__ = ["BaseFlow", "Target", "count_outside"]
 
 # Parameters that may be objects with parameters of their own; an estimator has some of them.
 _PARTS = ("velocity", "denoiser", "optimizer", "schedule", "step_size", "noise_scale")
@@ -384,9 +374,7 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
         """
         rows = self._to_flow(X)
         particles, sigma = self._cloud()
-        log_kernel = kernel_mean(rows, particles, sigma)[1]
-        log_volume = rows.shape[1] * np.log(np.sqrt(2 * np.pi) * sigma)
-        return log_kernel - log_volume - self._space.log_determinant_
+        return self._space.log_density(rows, particles, sigma)
 
     def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Mean log-density of rows; higher is better.
@@ -415,107 +403,6 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
         return tags
 
 
-class Progress:
-    """What the outside hears of a fit: its history, printed lines, scikit-learn's callbacks.
-
-    Parameters
-    ----------
-    estimator : BaseFlow
-        What is being fitted.
-    X, y, sample_weight : array-like
-        The arguments of `fit` that callbacks score by; `X_base` is none of a scorer's.
-
-    Attributes
-    ----------
-    history : list of float
-        Mean squared velocity of each step.
-    """
-
-    def __init__(self, estimator, X, y, sample_weight):
-        self.history = []
-        self._estimator = estimator
-        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-        self._data = {"X": X, "y": y, "metadata": metadata}
-        self._fit = estimator._init_callback_context(max_subtasks=estimator.n_steps)
-        self._fit.call_on_fit_task_begin(estimator=estimator, **self._data)
-        self._step = None
-        self._begin_step()
-
-    def _begin_step(self):
-        self._step = self._fit.subcontext(task_name="step")
-        self._step.call_on_fit_task_begin(estimator=self._estimator, **self._data)
-
-    def step(self, velocity, sigma, fitted, ends=False):
-        """A step is done; returns whether it was the last, as a callback may ask for.
-
-        Parameters
-        ----------
-        velocity : ndarray of shape (n_particles, n_features)
-            Velocity of the particles that it moved.
-        sigma : float
-            Its bandwidth.
-        fitted : callable
-            Returns the attributes that the estimator would have if fit ended here.
-        ends : bool, default=False
-            Whether it was the last in any case.
-        """
-        estimator = self._estimator
-        self.history.append(mean_square(velocity))
-        done, n_steps = len(self.history), estimator.n_steps
-        every = max(1, n_steps // 10) if estimator.verbose == 1 else 1
-        if estimator.verbose and done % every == 0:
-            print(
-                f"[{type(estimator).__name__}] step {done} of {n_steps}, "
-                f"bandwidth {sigma:.3g}, rms velocity {np.sqrt(self.history[-1]):.3g}"
-            )
-        stop = self._step.call_on_fit_task_end(
-            estimator=estimator,
-            **self._data,
-            reconstruction_attributes=lambda: {**fitted(), "history_": np.array(self.history)},
-        )
-        stop = stop or ends
-        if not stop and done < n_steps:
-            self._begin_step()
-        return stop
-
-    def end(self):
-        """The estimator is fitted."""
-        self._fit.call_on_fit_task_end(
-            estimator=self._estimator,
-            **self._data,
-            # The one attribute that a generator's copy is made without.
-            reconstruction_attributes={"_training_X": self._estimator._training_X},
-        )
-
-
 def count_outside(rows, start, reach):
     """How many rows are farther than `reach` from all of `start`."""
     return int((nearest(rows, start, 1)[1] > reach).sum())
-
-
-def weights_as_rows(weights):
-    """Positive weights, scaled up if they sum to less than the number of rows they are worth.
-
-    A weight counts as that many rows, for bandwidths, discrete columns and mixtures: weights that
-    sum to one would count as a single row. What they are worth is Kish's effective sample size,
-    ``sum(w)^2 / sum(w^2)``: n for n equal weights. No sum of integers is less than that (w <= w^2),
-    so integer weights stay repeats. And there is no jump, as a threshold on the largest would have
-    one, or a mean of 1 where some weights go to zero: those rows are then worth nothing.
-    """
-    relative = weights / weights.max()  # exactly 1 where all are equal
-    largest = relative.sum() / np.square(relative).sum()
-    return relative * largest if largest > weights.max() else weights
-
-
-def weights_to_score(sample_weight, X):
-    """Which rows have a positive weight, and their weights: all of them, and None, if not given."""
-    if sample_weight is None:
-        return slice(None), None
-    weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    used = weights > 0
-    return used, weights[used]
-
-
-def mean_square(velocity):
-    """Mean squared length of the rows of a velocity."""
-    return float(np.einsum("ij,ij->", velocity, velocity, dtype=np.float64)) / len(velocity)

@@ -31,21 +31,19 @@ from sklearn.utils.validation import (
     has_fit_parameter,
 )
 
-from skflow._base import weights_as_rows, weights_to_score
 from skflow._estimators import plant_seeds
 from skflow._process import one_blas_thread
-from skflow._rows import check_rows, check_two_dimensional, own_columns
+from skflow._rows import check_rows, check_two_dimensional, framed, own_columns
 from skflow._samplers import SDFlowSampler
 from skflow._sklearn import (
-    ADAPTERS_MANAGER,
     HasMethods,
     _check_sample_weight,
     _fit_context,
-    _get_output_config,
     _safe_indexing,
 )
 from skflow._sources import check_base_rows, check_columns, check_count, draw_rows
 from skflow._typing import Rows, Seed
+from skflow._weights import weights_as_rows, weights_to_score
 
 __all__ = ["ClasswiseSampler"]
 
@@ -370,7 +368,7 @@ class ClasswiseSampler(
             mine = codes == k
             of_class = np.random.RandomState(seeds[k])
             rows[mine] = draw_rows(self.samplers_[k], mine.sum(), rows.shape[1], of_class)
-        rows = self._framed(rows, rows)
+        rows = framed(rows, rows, self)
         return (rows, self.classes_[codes]) if return_y else rows
 
     @available_if(_sampler_has("transform"))
@@ -403,7 +401,7 @@ class ClasswiseSampler(
         for k in np.unique(codes):
             mine = np.flatnonzero(codes == k)
             moved[mine] = self.samplers_[k].transform(_safe_indexing(rows, mine))
-        return self._framed(moved, X)
+        return framed(moved, X, self)
 
     @available_if(_sampler_has("score_samples"))
     def score_samples(self, X: ArrayLike) -> np.ndarray:
@@ -468,13 +466,6 @@ class ClasswiseSampler(
         if transform is not None:
             self._sklearn_output_config = {"transform": transform}
         return self
-
-    def _framed(self, rows, like):
-        library = _get_output_config("transform", self)["dense"]
-        if library == "default":
-            return rows
-        names = self.get_feature_names_out()
-        return ADAPTERS_MANAGER.adapters[library].create_container(rows, like, columns=names)
 
     def _joint(self, X):
         """Log of share times density, a column for each class."""

@@ -10,11 +10,10 @@ from numpy.typing import ArrayLike
 from sklearn.base import OneToOneFeatureMixin, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.neural_network import MLPRegressor
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
 
-from skflow._base import BaseFlow, Progress, Target, mean_square
+from skflow._base import BaseFlow, Target
 from skflow._discrete import DiscreteFeatures
 from skflow._estimators import (
     check_regressor,
@@ -22,11 +21,13 @@ from skflow._estimators import (
     plant_seeds,
     show_once,
 )
+from skflow._making import MakesRows
 from skflow._process import one_blas_thread, unconverged_is_fine
+from skflow._progress import Progress, mean_square
 from skflow._rows import look_at_y
 from skflow._sklearn import HasMethods, Interval, StrOptions, _fit_context
 from skflow._sources import LatentSource, RowSource
-from skflow._stopping import CONSTRAINTS, hold_out, results_of, stopping_of
+from skflow._stopping import CONSTRAINTS, EnergyStopping, hold_out, results_of, stopping_of
 from skflow._training import Setup, Training, constants
 from skflow._typing import (
     Bandwidth,
@@ -48,7 +49,7 @@ def _can_learn_on(generator):
     return generator.regressor is None or hasattr(generator.regressor, "partial_fit")
 
 
-class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
+class SDFlowGenerator(MakesRows, OneToOneFeatureMixin, BaseFlow):
     """Train a one-step generator by the score-difference flow, without an adversary.
 
     A regressor g maps inputs to rows. In every step of the training its output is moved a little
@@ -58,7 +59,7 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
     The inputs are rows of the base distribution, as for :class:`SDFlowSampler`, so that g is the
     map that a flow takes many steps for, ``transform`` carries rows of the base, and
     ``fit(X_target, X_base=X_source)`` learns to carry one data set onto another. Or they are
-    draws of a Gaussian of any width, by `n_latent`.
+    draws of a Gaussian of any width, by `n_latent`. ``generate`` makes rows of given inputs.
 
     Parameters
     ----------
@@ -99,7 +100,7 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         ``sklearn.frozen.FrozenEstimator`` to use it as it is.
     n_latent : int, default=None
         Width of the inputs, if these are to be draws of a standard Gaussian instead of rows of the
-        base.
+        base. Then it is no transformer: ``generate`` takes the draws.
     init : {"base", "random"}, default="base"
         Where the training starts. "base" fits the regressor first to return the base: its inputs
         themselves, or with `n_latent` their image among the first principal components of the
@@ -182,12 +183,14 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
     A step costs ``batch_size * (n_samples + batch_size)`` kernel evaluations and one pass of the
     regressor over `batch_size` rows.
 
-    Early stopping is as in :class:`SDFlowSampler`, by the same two figures and the same rule, but
-    it looks every ten steps at what the regressor makes of the inputs of ``particles_``, of
-    `batch_size` of them where they are more. What is kept is the regressor of the best check. With
-    `warm_start`, another fit holds out the same rows if X and an integer `random_state` are the
-    same, and others otherwise. The wider the bandwidth, the less the score tells: it may keep a
-    generator of the first steps whose rows are too narrow, forests above all.
+    Early stopping is as in :class:`SDFlowSampler`, by the same rule, but it looks every ten steps
+    at what the regressor makes of the inputs of ``particles_``, of `batch_size` of them where they
+    are more, and its score is another: half the energy distance to the held-out rows, but for its
+    sign and a constant, in flow space and in units of the distance of a typical pair of target
+    rows [2]_. The log-density that `score` tells would take rows that are too narrow for the best,
+    at a wide bandwidth, and many regressors begin with such. What is kept is the regressor of the
+    best check. With `warm_start`, another fit holds out the same rows if X and an integer
+    `random_state` are the same, and others otherwise.
 
     A regressor that averages, as most do, cannot make more detail than it has capacity for, and
     its samples are further from the training rows than those of a sampler with the same bandwidth.
@@ -197,6 +200,8 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
     .. [1] Romann M. Weber, "The Score-Difference Flow for Implicit Generative Modeling",
        Transactions on Machine Learning Research, 2023, Algorithm 2 and sections 5.1 and 6.2.
        arXiv:2304.12906.
+    .. [2] T. Gneiting and A. E. Raftery, "Strictly Proper Scoring Rules, Prediction, and
+       Estimation", Journal of the American Statistical Association 102, 2007, section 4.3.
 
     Examples
     --------
@@ -206,6 +211,12 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
     >>> generator = SDFlowGenerator(n_steps=50, random_state=0).fit(X)
     >>> generator.sample(5, random_state=0).shape
     (5, 13)
+
+    Of two numbers each:
+
+    >>> generator = SDFlowGenerator(n_latent=2, n_steps=50, random_state=0).fit(X)
+    >>> generator.generate([[0.0, 0.0], [0.5, 0.0], [1.0, 0.0]]).shape
+    (3, 13)
     """
 
     __metadata_request__partial_fit = {"X_base": True}
@@ -330,7 +341,7 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
             setup = self._begin(X, weights, X_base, rng)
         progress = Progress(self, *data)
         training = self._make_training(setup, rng)
-        stopping = stopping_of(self, setup.target, heldout)
+        stopping = stopping_of(self, setup.target, heldout, EnergyStopping)
 
         def on_step(velocity, sigma):
             ends = stopping is not None and stopping(training)
@@ -492,40 +503,6 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
 
     # --- generating -----------------------------------------------------------------------------
 
-    def transform(self, X: ArrayLike) -> Rows:
-        """Generate a row from each input.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows of the base distribution; with `n_latent`, draws of a standard Gaussian of shape
-            (n_samples, n_latent).
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_features)
-            The generated rows; a data frame after ``set_output``.
-        """
-        check_is_fitted(self)
-        if self._setup.n_latent is None:
-            rows = self._to_flow(X)
-            self._warn_of_rows_outside(rows, self._setup.known, self._setup.reach, stacklevel=4)
-            return self._generate(rows)
-        if hasattr(X, "columns"):
-            raise ValueError(
-                f"This generator was fitted with n_latent={self._setup.n_latent}: transform takes "
-                "draws of a standard Gaussian, an array without column names, and no rows of the "
-                "data. sample(n) draws them itself."
-            )
-        X = check_array(X, dtype=self.particles_.dtype, input_name="X")
-        if X.shape[1] != self._setup.n_latent:
-            raise ValueError(
-                f"X has {X.shape[1]} columns, but this generator was fitted with "
-                f"n_latent={self._setup.n_latent}: transform takes draws of a standard Gaussian "
-                "of that width. sample(n) draws them itself."
-            )
-        return self._generate(X)
-
     def sample(self, n_samples: int = 1, random_state: Seed = None) -> Rows:
         """New rows, generated from fresh inputs.
 
@@ -548,9 +525,6 @@ class SDFlowGenerator(OneToOneFeatureMixin, BaseFlow):
         generated = self._generate(inputs.astype(self.particles_.dtype, copy=False))
         samples = self._setup.discrete.rounding(self.particles_).round(generated)
         return self._wrap(samples, samples)
-
-    def _generate(self, inputs):
-        return self._space.from_flow(self._setup.outputs(self.regressor_, inputs))
 
 
 def _network():

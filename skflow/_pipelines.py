@@ -8,7 +8,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.validation import check_is_fitted
 
-from skflow._sklearn import ADAPTERS_MANAGER, _check_feature_names_in, _get_output_config
+from skflow._rows import framed
 
 __all__ = ["check_way_back", "sample", "steps_of", "undo"]
 
@@ -89,8 +89,8 @@ def sample(
     drawn = sampler.sample(n_samples, **params)
     drawn, *rest = drawn if isinstance(drawn, tuple) else (drawn,)
     rows = undo(earlier, drawn)
-    if earlier:
-        rows = _framed(rows, drawn, earlier[0][1])
+    if earlier and not hasattr(rows, "columns"):
+        rows = framed(rows, drawn, earlier[0][1], default=type(drawn).__module__.partition(".")[0])
     return (rows, *rest) if rest else rows
 
 
@@ -156,16 +156,3 @@ def steps_of(estimator, name="estimator"):
         return [(name, estimator)]
     named = [(name, step) for name, step in estimator.steps if step not in (None, "passthrough")]
     return [flat for name, step in named for flat in steps_of(step, name)]
-
-
-def _framed(rows, drawn, first):
-    """Rows in a frame, if they were drawn in one or `set_output` asked for it."""
-    if hasattr(rows, "columns"):
-        return rows
-    library = _get_output_config("transform", first)["dense"]
-    if library == "default":
-        library = type(drawn).__module__.partition(".")[0]
-    adapter = ADAPTERS_MANAGER.adapters.get(library)  # to ask each of them would import pandas
-    if adapter is None:
-        return rows
-    return adapter.create_container(rows, drawn, columns=_check_feature_names_in(first))

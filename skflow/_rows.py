@@ -1,4 +1,4 @@
-"""Rows as a user passes them: checked, in the right columns, with errors that say what is wrong."""
+"""Rows as a user passes them, checked, in the right columns, and as they are handed back."""
 
 import warnings
 from contextlib import contextmanager
@@ -7,12 +7,19 @@ import numpy as np
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
-from skflow._sklearn import _num_samples, _safe_indexing
+from skflow._sklearn import (
+    ADAPTERS_MANAGER,
+    _check_feature_names_in,
+    _get_output_config,
+    _num_samples,
+    _safe_indexing,
+)
 
 __all__ = [
     "DTYPES",
     "check_rows",
     "check_two_dimensional",
+    "framed",
     "look_at_y",
     "naming_columns",
     "own_columns",
@@ -69,6 +76,31 @@ def own_columns(base, own):
     if names != list(own) and len(own) > 0 and set(own) <= set(names):
         return _safe_indexing(base, list(own), axis=1)
     return base
+
+
+def framed(rows, like, estimator, default="default"):
+    """Rows in the frame that `set_output` of a fitted estimator asks for, with its columns.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_samples, n_features)
+    like : array-like or data frame of shape (n_samples, n_features)
+        What they were made of.
+    estimator : estimator
+        Fitted.
+    default : str, default="default"
+        The library of the frame where it asks for none; one without frames leaves an array.
+
+    Returns
+    -------
+    ndarray or data frame of shape (n_samples, n_features)
+    """
+    library = _get_output_config("transform", estimator)["dense"]
+    library = default if library == "default" else library
+    adapter = ADAPTERS_MANAGER.adapters.get(library)  # to ask each of them would import pandas
+    if adapter is None:
+        return rows
+    return adapter.create_container(rows, like, columns=_check_feature_names_in(estimator))
 
 
 @contextmanager

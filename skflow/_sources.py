@@ -5,7 +5,7 @@ from copy import deepcopy
 from numbers import Integral
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.special import chdtri, ndtri
 from scipy.stats.qmc import Sobol
 from sklearn import config_context
 from sklearn.base import clone
@@ -17,6 +17,7 @@ from skflow._kernels import nearest
 from skflow._process import one_blas_thread, one_openmp_thread, unconverged_is_fine
 from skflow._rows import naming_columns
 from skflow._space import row_times, symmetric_root, weighted_moments
+from skflow._weights import systematic_rows
 
 __all__ = [
     "LatentSource",
@@ -103,14 +104,11 @@ class MixtureSource:
         return min(found)[2]
 
     def _rows(self, flow_X, weights):
-        """A systematic sample of the rows, sorted: their order and repetition are no matter."""
+        """At most `most_rows` of the rows, each as often as its weight has it."""
         weights = np.ones(len(flow_X)) if weights is None else weights
-        order = np.lexsort(flow_X.T[::-1])
-        cumulative = np.cumsum(weights[order])
         in_whole = np.array_equal(weights, np.round(weights))
-        n_rows = min(self.most_rows, int(cumulative[-1]) if in_whole else len(flow_X))
-        places = (np.arange(n_rows) + 0.5) / n_rows * cumulative[-1]
-        return flow_X[order[np.searchsorted(cumulative, places)]]
+        n_rows = min(self.most_rows, int(weights.sum()) if in_whole else len(flow_X))
+        return systematic_rows(flow_X, weights, n_rows)
 
     def draw(self, n_samples, rng):
         """Fresh rows in flow space."""
@@ -176,6 +174,11 @@ class LatentSource:
         axes = vectors[:, ::-1] * np.sqrt(np.maximum(values[::-1], 0.0))
         self.axes_ = np.zeros((n_latent, len(values)))
         self.axes_[:n_used] = axes[:, :n_used].T
+
+    @property
+    def reach(self):
+        """Distance from 0 that one draw of a billion exceeds."""
+        return np.sqrt(chdtri(self.n_latent, 1e-9))
 
     def draw(self, n_samples, rng):
         """Fresh draws."""

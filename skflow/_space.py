@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from skflow._kernels import kernel_mean
+
 __all__ = ["FlowSpace", "row_times", "symmetric_root", "weighted_moments"]
 
 
@@ -121,3 +123,23 @@ class FlowSpace:
         """The gradient of a function by the data as one by the rows of flow space."""
         scaled = gradient * self.scale_
         return scaled if self.root_ is None else row_times(scaled, self.root_)
+
+    def log_density(self, rows, particles, sigma):
+        """Log-density at rows of the particles, smoothed by a Gaussian (equation 12).
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n_samples, n_features)
+            In flow space, as the particles are.
+        particles : ndarray of shape (n_particles, n_features)
+        sigma : float
+            Standard deviation of the Gaussian.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Normalised, in the units of the data.
+        """
+        log_kernel = kernel_mean(rows, particles, sigma)[1]
+        log_volume = rows.shape[1] * np.log(np.sqrt(2 * np.pi) * sigma)
+        return log_kernel - log_volume - self.log_determinant_

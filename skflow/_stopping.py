@@ -4,11 +4,20 @@ import warnings
 from numbers import Integral, Real
 
 import numpy as np
+from scipy.spatial.distance import cdist, pdist
 
-from skflow._kernels import Search, kernel_mean
+from skflow._kernels import Search
 from skflow._sklearn import Interval
+from skflow._space import weighted_moments
 
-__all__ = ["CONSTRAINTS", "EarlyStopping", "hold_out", "results_of", "stopping_of"]
+__all__ = [
+    "CONSTRAINTS",
+    "EarlyStopping",
+    "EnergyStopping",
+    "hold_out",
+    "results_of",
+    "stopping_of",
+]
 
 CONSTRAINTS = {
     "early_stopping": ["boolean"],
@@ -19,6 +28,7 @@ CONSTRAINTS = {
 
 _FEWEST = 2  # different rows to judge by, and to judge
 _MOST_PARTICLES = 500  # that are searched for copies
+_MOST_DISTANT = 1000  # particles, and different held-out rows, between which distances are taken
 _COPIES = 0.75  # adjusted share; 0.5 for fresh rows
 _ERRORS = 2.5  # standard errors that it has to be off
 
@@ -137,10 +147,8 @@ class EarlyStopping:
         return copies or self._n_no_change >= self.n_iter_no_change
 
     def _score(self, particles, sigma):
-        log_kernel = kernel_mean(self._heldout, particles, sigma)[1]
-        log_volume = particles.shape[1] * np.log(np.sqrt(2 * np.pi) * sigma)
-        mean = np.average(log_kernel, weights=self._weights)
-        return float(mean - log_volume - self._space.log_determinant_)
+        densities = self._space.log_density(self._heldout, particles, sigma)
+        return float(np.average(densities, weights=self._weights))
 
     def _share(self, particles):
         """The adjusted share, and its standard error if which rows are held out meant nothing.
@@ -175,11 +183,51 @@ class EarlyStopping:
             )
 
 
-def stopping_of(estimator, target, heldout):
+class EnergyStopping(EarlyStopping):
+    """The same by the energy score, which knows no bandwidth.
+
+    A density that is smoothed by a bandwidth is highest on held-out rows for particles that are
+    *narrower* than these, by as much as the kernel is wide: from a start that is too narrow, as
+    that of a forest, it falls while the training widens it. The energy score [1]_ is proper:
+    best for the law of the held-out rows, and for no other. The samplers, whose particles start
+    as wide as the target, keep the density, which is what their `score` says.
+
+    Attributes
+    ----------
+    scores : list of float
+        Minus the mean distance of held-out rows to particles, plus half of that between particles:
+        half the energy distance of both, but for its sign and a constant. In units of the distance
+        of a typical pair of target rows.
+
+    References
+    ----------
+    .. [1] T. Gneiting and A. E. Raftery, "Strictly Proper Scoring Rules, Prediction, and
+       Estimation", Journal of the American Statistical Association 102, 2007, section 4.3.
+    """
+
+    def __init__(self, target, heldout, weights, n_iter_no_change, tol):
+        super().__init__(target, heldout, weights, n_iter_no_change, tol)
+        _, covariance = weighted_moments(target.rows, target.weights)
+        self._typical = np.sqrt(2 * np.trace(covariance))
+        which = _groups(self._heldout)
+        taken = which % -(-(which.max() + 1) // _MOST_DISTANT) == 0
+        self._heldout = self._heldout[taken]
+        self._weights = None if weights is None else weights[taken]
+
+    def _score(self, particles, sigma):
+        some = particles[:: -(-len(particles) // _MOST_DISTANT)].astype(np.float64)
+        blocks = np.array_split(self._heldout, -(-len(self._heldout) // _MOST_DISTANT))
+        means = [cdist(block, some).mean(axis=1) for block in blocks]
+        apart = np.average(np.concatenate(means), weights=self._weights)
+        among = pdist(some).mean() if len(some) > 1 else 0.0
+        return float((among / 2 - apart) / self._typical)
+
+
+def stopping_of(estimator, target, heldout, kind=EarlyStopping):
     """What ends a fit early, by the parameters of the estimator; None if nothing was held out."""
     if heldout is None:
         return None
-    return EarlyStopping(target, *heldout, estimator.n_iter_no_change, estimator.tol)
+    return kind(target, *heldout, estimator.n_iter_no_change, estimator.tol)
 
 
 def results_of(stopping):

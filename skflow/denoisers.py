@@ -16,6 +16,7 @@ from skflow._process import one_blas_thread, unconverged_is_fine
 from skflow._rows import DTYPES
 from skflow._sklearn import HasMethods, Interval, _check_sample_weight, _fit_context
 from skflow._typing import Seed
+from skflow._weights import systematic_places
 
 __all__ = ["KernelDenoiser", "RegressorDenoiser"]
 
@@ -389,13 +390,11 @@ class _Rows:
         self.sigma_data = float(np.sqrt(variances.mean()))
         self.unit = self.sigma_data or 1.0
         self.standard = (X - self.mean) / self.unit
-        self.shares = np.cumsum(weights) / weights.sum()
+        self.weights = weights
 
     def copies(self, n_copies, rng):
         """Rows in proportion to their weights, by systematic resampling: off by less than one."""
-        places = (np.arange(n_copies) + rng.random()) / n_copies
-        index = np.searchsorted(self.shares, places, side="right")
-        return self.standard[np.minimum(index, self.n_rows - 1)]
+        return self.standard[systematic_places(self.weights, n_copies, rng.random())]
 
 
 def _level_range(levels, name, *, margin=1.0, n_levels=None):

@@ -7,6 +7,7 @@ from scipy.spatial.distance import cdist, pdist
 from sklearn.base import BaseEstimator
 
 from skflow._sklearn import Interval
+from skflow._weights import systematic_rows
 
 __all__ = [
     "BANDWIDTH_RULES",
@@ -233,16 +234,12 @@ _NEIGHBOR_ROWS = 256  # each of them looks at all rows
 def _representatives(X, weights, n_rows=_MEDIAN_ROWS):
     """At most `n_rows` rows and their weights, without randomness or use of row order.
 
-    Every row when there are few; else a systematic sample of the rows sorted by their first
-    column, then the second, and so on. Integer weights and repeated rows give the same sample.
+    Every row when there are few; else a systematic sample of them.
     """
     weights = _as_array(weights, len(X))
     if len(X) <= n_rows:
         return X, weights
-    order = np.lexsort(X.T[::-1])
-    cumulative = np.cumsum(weights[order])
-    places = (np.arange(n_rows) + 0.5) / n_rows * cumulative[-1]
-    return X[order[np.searchsorted(cumulative, places)]], np.ones(n_rows)
+    return systematic_rows(X, weights, n_rows), np.ones(n_rows)
 
 
 def _as_array(weights, n_rows):

@@ -151,3 +151,12 @@ def mean_log_density(rows, particles, sigma, weights=None):
         total += weight * np.log(density)
         mass += weight
     return total / mass
+
+
+def energy_score(rows, samples, weights=None):
+    """Mean over the rows of the score of Gneiting and Raftery 2007, by different samples."""
+    n_samples = len(samples)
+    among = sum(np.linalg.norm(one - other) for one in samples for other in samples)
+    among /= n_samples * (n_samples - 1)
+    scores = [among / 2 - np.mean([np.linalg.norm(row - y) for y in samples]) for row in rows]
+    return np.average(scores, weights=weights)

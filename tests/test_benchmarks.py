@@ -18,6 +18,7 @@ from benchmarks import (
     cost_curve,
     defaults,
     doing_less,
+    early_stopping,
     family,
     flow_numpy,
     harness,
@@ -370,6 +371,18 @@ def test_defaults_are_changed_one_at_a_time(capsys):
 def test_defaults_leave_out_what_cannot_be_fitted():
     X = np.repeat(np.random.default_rng(0).normal(size=(20, 1)), 2, axis=1)
     assert defaults.judge(X, {"covariance_type": "full"}, 0) is None
+
+
+def test_a_training_is_ended_by_either_score(capsys):
+    small = ["--splits", "1", "--rows", "80", "--datasets", "iris", "--regressors", "forest"]
+    early_stopping.main(small)
+    rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines() if " | " in line]
+    ends = {row[2]: row for row in rows[2:]}
+    assert list(ends) == ["whole", "energy score", "log-density"]
+    taken, kept = ({name: float(row[k]) for name, row in ends.items()} for k in (-3, -2))
+    assert taken["whole"] == kept["whole"] == 500
+    assert all(10 <= kept[name] <= taken[name] < 500 for name in ("energy score", "log-density"))
+    assert kept["energy score"] != kept["log-density"]
 
 
 def test_missing_judges_are_left_out_and_said_to_be(capsys, monkeypatch):

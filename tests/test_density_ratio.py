@@ -21,10 +21,10 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-import skflow._density_ratio as module
-from skflow._density_ratio import DensityRatio
-from skflow._log_odds import log_odds, log_odds_gradient
+import skflow.velocities._density_ratio as module
 from skflow.velocities import ScoreDifference
+from skflow.velocities._density_ratio import DensityRatio
+from skflow.velocities._log_odds import log_odds, log_odds_gradient
 
 MLP = MLPClassifier((10,), max_iter=4)
 LR = LogisticRegression()

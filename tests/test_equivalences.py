@@ -13,10 +13,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
 
 from skflow import SDFlowSampler, SVGDSampler
-from skflow._density_ratio import DensityRatio
 from skflow._diffusion import Gaussian, RecordedDiffusion
 from skflow._flow import NOISE
-from skflow._log_odds import log_odds_gradient
 from skflow._space import FlowSpace
 from skflow._stand_in import stand_in
 from skflow.datasets import make_gaussian_grid
@@ -24,6 +22,8 @@ from skflow.denoisers import KernelDenoiser, RegressorDenoiser
 from skflow.metrics import characteristic_function_distance, characteristic_function_threshold
 from skflow.schedules import Cosine
 from skflow.velocities import MMD, ScoreDifference, Stein
+from skflow.velocities._density_ratio import DensityRatio
+from skflow.velocities._log_odds import log_odds_gradient
 
 every_sigma = pytest.mark.parametrize("sigma", [0.3, 1.0, 5.0])
 every_seed = pytest.mark.parametrize("seed", range(6))

@@ -1,6 +1,7 @@
 """SDFlowGenerator: Algorithm 2 to the letter, any regressor, any velocity, any inputs."""
 
 import pickle
+import re
 import warnings
 
 import naive
@@ -10,6 +11,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import multivariate_normal
 from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.compose import ColumnTransformer
 from sklearn.datasets import make_moons
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from sklearn.ensemble import ExtraTreesRegressor
@@ -19,10 +21,12 @@ from sklearn.linear_model import LinearRegression, LogisticRegression, SGDRegres
 from sklearn.mixture import GaussianMixture
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.neural_network import MLPRegressor
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import get_tags
 
-from skflow import SDFlowGenerator
+import skflow
+from skflow import ClasswiseSampler, SDFlowGenerator
 from skflow._flow import NOISE, TARGET_ORDER, ParticleFlow
 from skflow.denoisers import KernelDenoiser, RegressorDenoiser
 from skflow.metrics import (
@@ -268,16 +272,16 @@ def test_a_velocity_learns_on_from_step_to_step(regressor, log):
 def test_latents_begin_as_principal_components(n_latent):
     g = generator(n_latent=n_latent, n_steps=1, step_size=1e-12).fit(X)
     eye = np.eye(n_latent)
-    origin, axes = g.transform(0 * eye[:1]), g.transform(eye) - g.transform(0 * eye)
+    origin, axes = g.generate(0 * eye[:1]), g.generate(eye) - g.generate(0 * eye)
     values, vectors = np.linalg.eigh(np.corrcoef(X.T))  # of standardised columns, as by default
     kept = (vectors * values)[:, -n_latent:] @ vectors[:, -n_latent:].T
     assert_allclose(origin[0], X.mean(axis=0), atol=1e-9)
     assert_allclose(axes.T @ axes, kept * np.outer(X.std(axis=0), X.std(axis=0)), atol=1e-9)
     assert g.sample(9).shape == (9, 2) and g.particles_.shape == (100, 2)
-    with pytest.raises(ValueError, match=rf"X has 3 columns.*n_latent={n_latent}"):
-        g.transform(np.zeros((4, 3)))
-    with pytest.raises(ValueError, match="NaN"):
-        g.transform(np.full((4, n_latent), np.nan))
+    with pytest.raises(ValueError, match=rf"Z has 3 columns.*n_latent={n_latent}"):
+        g.generate(np.zeros((4, 3)))
+    with pytest.raises(ValueError, match="Z contains NaN"):
+        g.generate(np.full((4, n_latent), np.nan))
 
 
 @pytest.mark.parametrize(
@@ -469,18 +473,18 @@ def test_frames_dtypes_and_copies(n_latent, regressor):
     frame = pd.DataFrame(X, columns=["malt", "tin"])
     g = generator(regressor, n_latent=n_latent).fit(frame)
     inputs = frame if n_latent is None else np.ones((80, 3))
-    plain = g.transform(inputs), g.sample(5, 0)
+    plain = g.generate(inputs), g.sample(5, 0)
     copied = pickle.loads(pickle.dumps(g))
     framed = clone(g).set_output(transform="pandas").fit(frame)
-    frames = framed.transform(inputs), framed.sample(5, 0)
+    frames = framed.generate(inputs), framed.sample(5, 0)
     assert all(list(frame.columns) == ["malt", "tin"] for frame in frames)
     assert_same([frame.to_numpy() for frame in frames], plain)
-    assert_same([copied.transform(inputs), copied.sample(5, 0)], plain)
+    assert_same([copied.generate(inputs), copied.sample(5, 0)], plain)
     single = clone(g).fit(X.astype(np.float32))
     for rows in (
         single.particles_,
         single.sample(3, 0),
-        single.transform(np.asarray(inputs, "f4")),
+        single.generate(np.asarray(inputs, "f4")),
     ):
         assert rows.dtype == np.float32
     assert_allclose(single.sample(5, 0), plain[1], rtol=0, atol=0.05)
@@ -504,14 +508,95 @@ def test_rows_far_from_the_inputs_warn():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         g.transform(BASE)
-    with pytest.warns(UserWarning, match="3 of 3 rows lie far outside the base"):
-        g.transform(BASE[:3] + 1000)
+    for method in (g.transform, g.generate):
+        with pytest.warns(UserWarning, match="3 of 3 rows lie far outside the base") as caught:
+            method(BASE[:3] + 1000)
+        assert caught[0].filename == __file__
 
 
-def test_rows_of_the_data_are_no_latent_draws():
-    g = generator(n_latent=2).fit(X)
-    with pytest.raises(ValueError, match=r"without column names.*sample"):
-        g.transform(pd.DataFrame(X, columns=["a", "b"]))
+@pytest.mark.parametrize("n_latent", [1, 2, 30])
+def test_what_is_no_draw_of_a_gaussian_warns(n_latent):
+    g = generator(n_latent=n_latent).fit(X)
+    draws = np.random.default_rng(0).standard_normal((100_000, n_latent))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        g.generate(draws)
+    with pytest.warns(UserWarning, match="3 of 100000 rows of Z are too far from 0") as caught:
+        g.generate(np.r_[draws[3:], 2 * draws[:3] + 7])
+    assert caught[0].filename == __file__
+
+
+# --- what it is for scikit-learn -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_latent", [None, 2])
+def test_a_sample_is_generated_from_fresh_inputs(n_latent):
+    g = generator(NETWORK, n_latent=n_latent, discrete_features=False, n_steps=1).fit(X)
+    inputs = g._setup.source.draw(9, g._check_draw(9, 0))
+    inputs = inputs if n_latent else g._space.from_flow(inputs)
+    assert_allclose(g.generate(inputs), g.sample(9, 0), rtol=1e-9)
+    alone = np.concatenate([g.generate(row[None]) for row in inputs])
+    assert_allclose(alone, g.generate(inputs), rtol=1e-12)
+    if n_latent is None:
+        assert_array_equal(g.generate(BASE), g.transform(BASE))
+
+
+def test_with_latents_it_is_no_transformer():
+    """Not even where these are as many as columns, so that rows would pass for them."""
+    for g in (generator(n_latent=2), generator(n_latent=2).fit(X)):
+        assert not hasattr(g, "transform") and not hasattr(g, "fit_transform")
+        assert get_tags(g).transformer_tags is None
+        with pytest.raises(AttributeError, match="no attribute 'transform'") as raised:
+            g.transform(X)
+        assert re.search(r"n_latent=2.*generate\(Z\).*sample\(n\)", str(raised.value.__cause__))
+    for g in (generator(), generator().fit(X)):
+        assert hasattr(g, "transform") and hasattr(g, "fit_transform")
+        assert get_tags(g).transformer_tags.preserves_dtype == ["float64", "float32"]
+
+
+def test_what_was_fitted_says_whether_it_is_a_transformer():
+    g = generator(n_latent=2).fit(X).set_params(n_latent=None)
+    assert not hasattr(g, "transform") and g.generate([[0, 0]]).shape == (1, 2)
+    g.fit(X).set_params(n_latent=2)
+    assert_array_equal(g.transform(X), g.generate(X))
+    assert hasattr(clone(g.set_params(n_latent=None)), "transform")
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [
+        lambda step: make_pipeline(StandardScaler(), step, StandardScaler()),
+        lambda step: make_union(StandardScaler(), step),
+        lambda step: ColumnTransformer([("latent", step, [0, 1])]),
+    ],
+    ids=["pipeline", "union", "columns"],
+)
+def test_with_latents_it_is_refused_as_a_step_that_transforms(whole):
+    whole(generator()).fit(X)
+    with pytest.raises(TypeError, match=r"(?s)should (be transformers and )?implement.*n_latent=2"):
+        whole(generator(n_latent=2)).fit(X)
+
+
+def test_with_latents_it_is_the_last_step_of_a_pipeline():
+    frame = pd.DataFrame(X, columns=["malt", "tin"])
+    pipeline = make_pipeline(StandardScaler(), generator(n_latent=2, n_steps=20))
+    pipeline.set_output(transform="pandas").fit(frame)
+    assert not hasattr(pipeline, "transform")
+    drawn = skflow.sample(pipeline, 500, random_state=0)
+    assert list(drawn.columns) == ["malt", "tin"]
+    assert energy_distance(drawn, frame) < energy_distance(frame + 0.5, frame) / 3
+    assert not hasattr(ClasswiseSampler(pipeline[-1]), "carry")
+    assert hasattr(ClasswiseSampler(generator()), "carry")
+
+
+def test_rows_of_the_data_are_no_latents():
+    frame = pd.DataFrame(X, columns=["malt", "tin"])
+    g = generator(n_latent=2).fit(frame)
+    with pytest.raises(ValueError, match=r"columns of X, such as 'malt'.*n_latent=2.*sample"):
+        g.generate(frame)
+    latents = pd.DataFrame([[0.0, 1.0], [1.0, 0.0]], columns=["u", "v"], index=[7, 8])
+    assert_array_equal(g.generate(latents), g.generate(latents.to_numpy()))
+    assert list(g.set_output(transform="pandas").generate(latents).index) == [7, 8]
 
 
 @pytest.mark.parametrize("target", [LinearRegression(), RegressorDenoiser, "kernel"])

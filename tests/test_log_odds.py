@@ -28,8 +28,8 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-import skflow._log_odds as module
-from skflow._log_odds import check_differentiable, log_odds, log_odds_gradient
+import skflow.velocities._log_odds as module
+from skflow.velocities._log_odds import check_differentiable, log_odds, log_odds_gradient
 
 COLUMNS = np.array([1.0, 0.1, 20.0])  # their scales
 

@@ -20,7 +20,7 @@ from sklearn.neighbors import KernelDensity
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
 
-from skflow import MMDFlowSampler, SDFlowGenerator, SDFlowSampler, _base_sampler
+from skflow import MMDFlowSampler, SDFlowGenerator, SDFlowSampler
 from skflow.metrics import energy_distance
 from skflow.schedules import median_squared_distance, neighbor_distance
 
@@ -335,7 +335,8 @@ def test_an_unseeded_base_is_fitted_with_the_samplers_seed():
 
 @pytest.mark.parametrize("estimator", [SDFlowSampler, MMDFlowSampler, SDFlowGenerator])
 def test_the_bandwidth_falls_by_default_where_the_target_is_dense(estimator, monkeypatch):
-    monkeypatch.setattr(_base_sampler, "warn_of_pace", lambda *_, **__: None)  # one more call
+    # It asks for the velocity once more.
+    monkeypatch.setattr("skflow._samplers.base.warn_of_pace", lambda *_, **__: None)
     dense = np.random.default_rng(0).normal(size=(300, 2))
     seen = []
 

@@ -18,7 +18,6 @@ from sklearn.preprocessing import scale
 from threadpoolctl import threadpool_limits
 
 from skflow import SDFlowSampler
-from skflow._base import weights_as_rows
 from skflow.metrics import characteristic_function_distance
 
 WINE, CULTIVAR = load_wine(return_X_y=True)
@@ -268,34 +267,6 @@ def test_equal_weights_of_any_small_sum_are_none(total, bandwidth):
     assert flow.is_discrete_.all()
     assert_allclose(flow._source.mixture_.means_, expected[2].means_, rtol=1e-9)
     assert_allclose(flow.sample(9, random_state=1), expected[3], rtol=1e-9)
-
-
-def test_weights_are_scaled_up_to_the_rows_that_they_are_worth():
-    rng = np.random.default_rng(0)
-    integers, uneven = rng.integers(1, 9, 100), rng.exponential(size=100)
-    for weights in (integers, np.r_[1.0, integers, 0.5], np.r_[0.5, 1.5], np.full(9, 3.3)):
-        assert_array_equal(weights_as_rows(weights), weights)
-    worth = uneven.sum() ** 2 / np.square(uneven).sum()
-    for scale_ in (1e-200, 1e-3, 0.4):
-        assert_allclose(weights_as_rows(uneven * scale_).sum(), worth)
-    assert_allclose(weights_as_rows(uneven) / uneven.mean(), uneven / uneven.mean(), rtol=1e-15)
-    assert_array_equal(weights_as_rows(np.full(150, 1 / 150)), np.ones(150))
-
-
-@pytest.mark.parametrize(
-    "weights",
-    [
-        lambda h: np.full(100, 1 + h),
-        lambda h: np.r_[np.full(50, 1 + h), np.full(50, 0.2)],
-        lambda h: np.r_[np.ones(10), np.full(90, abs(h))],  # to be absent at 0
-    ],
-    ids=["equal", "largest", "vanishing"],
-)
-def test_no_small_change_of_weights_is_a_large_one(weights):
-    here = weights(0.0)
-    expected = weights_as_rows(here[here > 0])
-    for h in (-1e-9, 1e-9):
-        assert_allclose(weights_as_rows(weights(h))[here > 0], expected, atol=1e-6)
 
 
 # --- machines ----------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import multivariate_normal
 
 from skflow._space import FlowSpace, symmetric_root, weighted_moments
 
@@ -114,6 +115,17 @@ def test_constant_columns_stay_in_their_units(covariance_type, dtype, weights, v
     moved = X + np.array([0, 1, 0], dtype)
     expected = moved[:, 1].astype(float) - X[:, 1]
     assert_allclose(space.to_flow(moved)[:, 1], expected, rtol=1e-6)
+
+
+@every_type
+def test_log_density_is_that_of_a_mixture_in_units_of_the_data(covariance_type):
+    X = draw()
+    space = FlowSpace(covariance_type).fit(X)
+    particles, sigma = space.to_flow(X[:20]), 0.7
+    found = space.log_density(space.to_flow(X), particles, sigma)
+    axes = space.direction_from_flow(sigma * np.eye(3))
+    kernels = [multivariate_normal(x, axes.T @ axes).pdf(X) for x in X[:20]]
+    assert_allclose(found, np.log(np.mean(kernels, axis=0)), rtol=1e-9)
 
 
 def constant(X):

@@ -7,6 +7,7 @@ import naive_metrics
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.spatial.distance import cdist, pdist
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_wine
@@ -19,7 +20,7 @@ from skflow import ClasswiseSampler, MMDFlowSampler, SDFlowGenerator, SDFlowSamp
 from skflow._base import Target
 from skflow._kernels import kernel_mean
 from skflow._space import FlowSpace
-from skflow._stopping import EarlyStopping, hold_out
+from skflow._stopping import EarlyStopping, EnergyStopping, hold_out
 from skflow._training import Training
 from skflow.metrics import closer_to_train_share, energy_distance
 
@@ -148,10 +149,10 @@ class Run:
         return self
 
 
-def watch(train, heldout, weights=None, n_iter_no_change=10, tol=1e-3):
+def watch(train, heldout, weights=None, n_iter_no_change=10, tol=1e-3, kind=EarlyStopping):
     space = FlowSpace("diag").fit(train)
     target = Target(train, space.to_flow(train), None, space)
-    return EarlyStopping(target, heldout, weights, n_iter_no_change, tol)
+    return kind(target, heldout, weights, n_iter_no_change, tol)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -168,6 +169,64 @@ def test_both_criteria_as_written_out(weighted):
     assert_allclose(stopping.scores, expected, rtol=1e-12)
     expected = naive_metrics.adjusted_closer_to_train_share(Y, rows, unseen)
     assert_allclose(stopping.shares, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_energy_score_as_written_out(weighted):
+    rng = np.random.default_rng(0)
+    train, heldout = rng.normal(1, 3, size=(40, 2)), rng.normal(1, 3, size=(10, 2))
+    weights = rng.uniform(0.1, 5, size=10) if weighted else None
+    Y = rng.standard_normal((60, 2))
+    stopping = watch(train, heldout, weights, kind=EnergyStopping)
+    stopping(Run(Y))
+    unseen = stopping._space.to_flow(heldout)
+    expected = naive_metrics.energy_score(unseen, Y, weights) / np.sqrt(
+        2 * 2
+    )  # columns of unit std
+    assert_allclose(stopping.scores, expected, rtol=1e-12)
+    assert_allclose(
+        stopping.shares,
+        naive_metrics.adjusted_closer_to_train_share(Y, stopping._space.to_flow(train), unseen),
+        rtol=1e-12,
+    )
+
+
+def test_only_the_energy_score_knows_a_cloud_that_is_too_narrow():
+    """A kernel of four standard deviations, as the default on wine, takes it for a good one."""
+    rng = np.random.default_rng(0)
+    rows, draws = rng.standard_normal((600, 13)), rng.standard_normal((500, 13))
+    scores = {}
+    for kind in (EarlyStopping, EnergyStopping):
+        stopping = watch(rows[:400], rows[400:], kind=kind)
+        for width in (0.5, 1.0, 1.5):
+            stopping(Run(width * draws, sigma=4.0))
+        scores[kind] = stopping.scores
+    assert np.argmax(scores[EarlyStopping]) == 0
+    assert np.argmax(scores[EnergyStopping]) == 1
+
+
+def test_the_energy_score_of_many_rows_is_that_of_some_of_them():
+    """As many times as they are there, and whatever the units are."""
+    rng = np.random.default_rng(0)
+    rows, Y = rng.standard_normal((3000, 2)), 0.8 * rng.standard_normal((2500, 2))
+    weights = rng.integers(1, 4, 2900)
+
+    def score(heldout, weights=None, factor=1.0):
+        space = FlowSpace("spherical").fit(factor * rows[:100])
+        target = Target(rows, space.to_flow(factor * rows[:100]), None, space)
+        stopping = EnergyStopping(target, factor * heldout, weights, 10, 1e-3)
+        stopping(Run(factor * Y))
+        return stopping.scores[0]
+
+    some = score(rows[100:])
+    assert some != score(rows[100:1000])
+    every = pdist(Y).mean() / 2 - cdist(rows[100:], Y).mean()
+    typical = np.sqrt(2 * rows[:100].var(axis=0).sum())
+    assert_allclose(some, every / typical, rtol=0.03)
+    assert_allclose(score(rows[100:], factor=1e6), some, rtol=1e-9)
+    weighted = score(rows[100:], weights)
+    assert_allclose(score(np.repeat(rows[100:], weights, axis=0)), weighted, rtol=1e-12)
+    assert abs(weighted - some) > 1e-6
 
 
 def test_rows_that_are_there_twice_count_once_in_the_share():
@@ -446,7 +505,9 @@ def test_what_is_kept_of_a_training_is_a_shorter_one(name, base):
     assert_array_equal(g.transform(WINE), alone.transform(WINE))
     assert_array_equal(g._training_rows(), train)
     assert g.bandwidth_ == alone.bandwidth_
-    assert g.score(heldout) == pytest.approx(g.best_validation_score_, rel=1e-12)
+    unseen, rows = (g._space.to_flow(each) for each in (heldout, g.particles_))
+    expected = naive_metrics.energy_score(unseen, rows) / np.sqrt(2 * WINE.shape[1])
+    assert g.best_validation_score_ == pytest.approx(expected, rel=1e-9)
     again = pickle.loads(pickle.dumps(g))
     assert_array_equal(again.sample(5, random_state=0), g.sample(5, random_state=0))
     assert_array_equal(again.validation_copying_, g.validation_copying_)
@@ -481,21 +542,22 @@ def test_only_a_regressor_that_learns_on_is_copied(name, monkeypatch):
 
 
 def test_a_check_looks_at_no_more_rows_than_a_step(monkeypatch):
-    looked_at, score = [], EarlyStopping._score
+    looked_at, score = [], EnergyStopping._score
     monkeypatch.setattr(
-        EarlyStopping, "_score", lambda s, Y, sigma: looked_at.append(len(Y)) or score(s, Y, sigma)
+        EnergyStopping, "_score", lambda s, Y, sigma: looked_at.append(len(Y)) or score(s, Y, sigma)
     )
     g = generator(LinearRegression(), n_steps=10, batch_size=50).fit(CANCER, X_base=CANCER)
     assert looked_at == [len(CANCER[::12])]
     assert len(g.particles_) == len(CANCER)
 
 
+@pytest.mark.parametrize("regressor", [None, ExtraTreesRegressor(5)], ids=["network", "forest"])
 @pytest.mark.parametrize("name", ["wine", "breast cancer"])
-def test_a_training_is_not_ended_too_early(name):
+def test_a_training_is_not_ended_too_early(name, regressor):
     X = {"wine": WINE, "breast cancer": CANCER}[name]
     X, unseen = X[::2], X[1::2]
-    stopped = SDFlowGenerator(early_stopping=True, random_state=0).fit(X)
-    whole = SDFlowGenerator(n_steps=300, random_state=0).fit(stopped._training_rows())
+    stopped = SDFlowGenerator(regressor, early_stopping=True, random_state=0).fit(X)
+    whole = SDFlowGenerator(regressor, n_steps=300, random_state=0).fit(stopped._training_rows())
     scale = X.std(axis=0)
     kept, end = (
         energy_distance(g.sample(1000, random_state=0) / scale, unseen / scale)

@@ -13,18 +13,12 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from skflow import SDFlowSampler, _base_sampler
+from skflow import SDFlowSampler
 from skflow._kernels import dense
 from skflow._stand_in import stand_in
 from skflow.denoisers import KernelDenoiser, RegressorDenoiser
-from skflow.velocities import (
-    MMD,
-    Denoising,
-    DensityRatio,
-    ScoreDifference,
-    Stein,
-    particle_mean,
-)
+from skflow.velocities import MMD, Denoising, DensityRatio, ScoreDifference, Stein
+from skflow.velocities._shared import particle_mean
 
 every_sigma = pytest.mark.parametrize("sigma", [0.3, 1.0, 5.0])
 
@@ -364,7 +358,8 @@ def test_the_target_is_laid_out_once(velocity, weighted, monkeypatch):
             super().__init__(points, *arguments)
 
     monkeypatch.setattr(dense, "Layout", Counted)
-    monkeypatch.setattr(_base_sampler, "warn_of_pace", lambda *_, **__: None)  # with other rows
+    # It has other rows laid out.
+    monkeypatch.setattr("skflow._samplers.base.warn_of_pace", lambda *_, **__: None)
     options = {"n_particles": 50, "n_steps": 5, "random_state": 0}
     SDFlowSampler(velocity=velocity, **options).fit(X, sample_weight=weights)
     assert len(layouts) == (1 if isinstance(velocity, Denoising) else 1 + 5)

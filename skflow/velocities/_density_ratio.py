@@ -14,10 +14,11 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
 
 from skflow._estimators import check_call, plant_seeds
-from skflow._log_odds import check_differentiable, last_step, log_odds, log_odds_gradient
 from skflow._process import unconverged_is_fine
 from skflow._sklearn import StrOptions, _check_sample_weight, _fit_context
 from skflow._typing import Seed
+from skflow._weights import systematic_places
+from skflow.velocities._log_odds import check_differentiable, last_step, log_odds, log_odds_gradient
 
 __all__ = ["DensityRatio"]
 
@@ -324,7 +325,5 @@ def _resampled(y, weights):
     chosen = []
     for label in (0, 1):
         rows = np.flatnonzero(y == label)
-        shares = np.cumsum(weights[rows])
-        places = (np.arange(size) + 0.5) / size * shares[-1]
-        chosen.append(rows[np.minimum(np.searchsorted(shares, places), len(rows) - 1)])
+        chosen.append(rows[systematic_places(weights[rows], size)])
     return np.concatenate(chosen)

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from numbers import Integral, Real
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import sklearn
@@ -12,10 +12,11 @@ from sklearn.base import OneToOneFeatureMixin, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 
-from skflow._base import BaseFlow, Progress, count_outside
+from skflow._base import BaseFlow, Target, count_outside
 from skflow._discrete import DiscreteFeatures
 from skflow._guard import warn_of_copies, warn_of_pace, warn_of_place
 from skflow._kernels import nearest
+from skflow._progress import Progress
 from skflow._recording import RecordedFlow, stretch
 from skflow._rows import look_at_y
 from skflow._sklearn import HasMethods, Interval, StrOptions, _fit_context
@@ -60,6 +61,50 @@ def _can_be_inverted(sampler):
 def _check_time(t):
     if not (isinstance(t, Real) and 0 <= t <= 1):
         raise ValueError(f"t must be a number in [0, 1], from base to target; got {t!r}.")
+
+
+class _Setup(NamedTuple):
+    """What a run begins with.
+
+    Attributes
+    ----------
+    target : Target
+        Where the flow leads.
+    source : source
+        Where the particles come from.
+    start : ndarray of shape (n_particles, n_features)
+        The particles before the first step, in flow space.
+    bandwidth : float
+        The bandwidth, before the schedule.
+    reach : float
+        Distance from all of `start` from which on a row lies far outside.
+    discrete : DiscreteFeatures
+        The discrete columns of the target.
+    """
+
+    target: Target
+    source: Any
+    start: np.ndarray
+    bandwidth: float
+    reach: float
+    discrete: DiscreteFeatures
+
+    def fitted(self, recorded):
+        """The attributes that the sampler has where this flow ends."""
+        particles = self.target.space.from_flow(recorded.particles)
+        return {
+            "bandwidth_": self.bandwidth,
+            "n_steps_": recorded.n_steps,
+            "particles_": particles,
+            "_space": self.target.space,
+            "_source": self.source,
+            "_flow": recorded,
+            "_reach": self.reach,
+            "_training_X": self.target.X,
+            "support_limit_": self.reach / recorded.cloud_at(0)[1],
+            "is_discrete_": self.discrete.mask_,
+            "_rounding": self.discrete.rounding(particles),
+        }
 
 
 class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
@@ -184,6 +229,20 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         heldout = None
         if self._has_early_stopping and self.early_stopping:
             (X, weights), heldout = hold_out(X, weights, self.validation_fraction, rng)
+        setup = self._begin(X, weights, X_base, rng)
+        stopping = stopping_of(self, setup.target, heldout)
+        progress = Progress(self, *data)
+        recorded = self._run(setup, stopping, progress, rng)
+        self.__dict__.update(setup.fitted(recorded))
+        if self._has_early_stopping:
+            self.__dict__.update(results_of(stopping))
+        self.history_ = np.array(progress.history[: self.n_steps_])
+        progress.end()
+        self._judge(recorded, setup.target, stacklevel=4)
+        return self
+
+    def _begin(self, X, weights, X_base, rng):
+        """Everything that is settled before the first step."""
         target = self._make_target(X, weights)
         source = self._make_source(target, X_base, rng)
         if isinstance(source, RowSource):
@@ -191,47 +250,34 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         else:
             start = spread_rows(source, self.n_particles, rng).astype(X.dtype)
         bandwidth = self._resolve_bandwidth(target, source, start)
-
-        reach = reach_of(start)
         discrete = DiscreteFeatures(target.X, target.weights, self._discrete_mask(X))
+        return _Setup(target, source, start, bandwidth, reach_of(start), discrete)
 
-        def fitted(recorded):
-            particles = target.space.from_flow(recorded.particles)
-            return {
-                "bandwidth_": bandwidth,
-                "n_steps_": recorded.n_steps,
-                "particles_": particles,
-                "_space": target.space,
-                "_source": source,
-                "_flow": recorded,
-                "_reach": reach,
-                "_training_X": target.X,
-                "support_limit_": reach / recorded.cloud_at(0)[1],
-                "is_discrete_": discrete.mask_,
-                "_rounding": discrete.rounding(particles),
-            }
-
-        stopping = stopping_of(self, target, heldout)
-        progress = Progress(self, *data)
+    def _run(self, setup, stopping, progress, rng):
+        """The recorded flow, up to where it is to end."""
 
         def on_step(recorded):
             state, ends = recorded.last, stopping is not None and stopping(recorded)
             return progress.step(
-                state.velocity, state.sigma, lambda: fitted(recorded.so_far()), ends
+                state.velocity, state.sigma, lambda: setup.fitted(recorded.so_far()), ends
             )
 
-        recorded = self._record(target, start, source, bandwidth, rng, on_step)
+        recorded = self._record(setup, rng, on_step)
         if stopping is not None:
             recorded = stopping.kept(recorded)
             recorded.last = recorded.last._replace(velocity=None)
-            stopping.warn_of_copies(stacklevel=3)
-        self.__dict__.update(fitted(recorded))
-        if self._has_early_stopping:
-            self.__dict__.update(results_of(stopping))
-        self.history_ = np.array(progress.history[: self.n_steps_])
-        progress.end()
-        self._judge(recorded, target, stacklevel=4)
-        return self
+            stopping.warn_of_copies(stacklevel=4)
+        return recorded
+
+    def _record(self, setup, rng, on_step):
+        """Run the flow, and keep what other rows need to follow it."""
+        if isinstance(self.optimizer, str):
+            optimizer = OPTIMIZERS[self.optimizer]()
+        else:
+            optimizer = clone(self.optimizer, safe=False)
+        flow = self._make_flow(setup.target, setup.bandwidth, optimizer, rng)
+        budget = sklearn.get_config()["working_memory"] * 2**20
+        return RecordedFlow(flow, setup.start, budget, on_step)
 
     def _judge(self, recorded, target, stacklevel):
         """Warn if what was recorded is no good."""
@@ -250,16 +296,6 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
             moving = warn_of_pace(recorded, self.history_[-1], stacklevel)
             if not (moving or copying):
                 warn_of_place(recorded, stacklevel)
-
-    def _record(self, target, start, source, bandwidth, rng, on_step):
-        """Run the flow from the rows `start`, in flow space; `source` is where they come from."""
-        if isinstance(self.optimizer, str):
-            optimizer = OPTIMIZERS[self.optimizer]()
-        else:
-            optimizer = clone(self.optimizer, safe=False)
-        flow = self._make_flow(target, bandwidth, optimizer, rng)
-        budget = sklearn.get_config()["working_memory"] * 2**20
-        return RecordedFlow(flow, start, budget, on_step)
 
     def _has_base_rows(self):
         return isinstance(self._source, RowSource)

@@ -100,7 +100,7 @@ def log_odds(classifier, Z):
     --------
     >>> import numpy as np
     >>> from sklearn.linear_model import LogisticRegression
-    >>> from skflow._log_odds import log_odds
+    >>> from skflow.velocities._log_odds import log_odds
     >>> classifier = LogisticRegression().fit([[-1.0], [1.0]], [0, 1])
     >>> classifier.coef_ = np.array([[2.0]])
     >>> log_odds(classifier, np.array([[0.5], [400.0]]))
@@ -143,7 +143,7 @@ def log_odds_gradient(classifier, Z, scale=None):
     --------
     >>> import numpy as np
     >>> from sklearn.linear_model import LogisticRegression
-    >>> from skflow._log_odds import log_odds_gradient
+    >>> from skflow.velocities._log_odds import log_odds_gradient
     >>> classifier = LogisticRegression().fit([[-1.0], [1.0]], [0, 1])
     >>> bool(log_odds_gradient(classifier, np.array([[1e9]])) == classifier.coef_)
     True
@@ -174,7 +174,7 @@ def check_differentiable(classifier):
     Examples
     --------
     >>> from sklearn.tree import DecisionTreeClassifier
-    >>> from skflow._log_odds import check_differentiable
+    >>> from skflow.velocities._log_odds import check_differentiable
     >>> check_differentiable(DecisionTreeClassifier())
     Traceback (most recent call last):
     ...
