@@ -169,7 +169,6 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
     def _make_flow(self, target, bandwidth, optimizer, rng, schedule=None):
         """Algorithm 1 with the parts that the parameters name, or a schedule found before."""
         schedule = schedule or self._resolve_schedule(target, bandwidth)
-        noise_scale = self._resolve_noise()
         if self.velocity is None:
             velocity = self._default_velocity()
         else:
@@ -181,9 +180,7 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
             optimizer,
             step_size=self._resolve_step_size(),
             n_steps=self.n_steps,
-            noise_scale=(
-                (lambda t: bandwidth * noise_scale(t)) if callable(noise_scale) else noise_scale
-            ),
+            noise_scale=self._resolve_noise(),
             batch_size=self.batch_size,
             sample_weight=target.weights,
             seed=int(rng.randint(np.iinfo(np.int32).max)),
@@ -238,8 +235,8 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
     def _resolve_noise(self):
         return self._checked(
             "noise_scale",
-            "a noise level maps the time in [0, 1] to a standard deviation, in units of the "
-            "bandwidth parameter",
+            "a noise level maps the time in [0, 1] to a standard deviation, in bandwidths of the "
+            "step",
         )
 
     def _checked(self, name, meaning, zero=True):

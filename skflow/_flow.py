@@ -81,8 +81,8 @@ class ParticleFlow:
     n_steps : int, default=100
         Number of steps; the first is at time 0, the last at time 1.
     noise_scale : float or callable, default=1.0
-        Standard deviation of the noise on the particles: in bandwidths of the step, or
-        ``noise_scale(t)`` itself.
+        Standard deviation of the noise on the particles, or a function of the time in [0, 1], in
+        bandwidths of the step.
     batch_size : int, default=None
         Most rows of X and of Y that take part in a step; all by default.
     sample_weight : ndarray of shape (n_target,), default=None
@@ -135,10 +135,8 @@ class ParticleFlow:
         times = times_of_steps(n_steps)
         self.sigmas = [float(schedule(t)) for t in times]
         self.etas = [float(step_size(t) if callable(step_size) else step_size) for t in times]
-        if callable(noise_scale):
-            self.noises = [float(noise_scale(t)) for t in times]
-        else:
-            self.noises = [noise_scale * sigma for sigma in self.sigmas]
+        noise_scales = [noise_scale(t) if callable(noise_scale) else noise_scale for t in times]
+        self.noises = [float(c * s) for c, s in zip(noise_scales, self.sigmas, strict=True)]
 
     def init(self, Y, step=0, learned=None, reach=None):
         """State at the rows Y: the base, or any particles after some number of steps."""

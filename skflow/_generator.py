@@ -90,9 +90,9 @@ class SDFlowGenerator(MakesRows, OneToOneFeatureMixin, BaseFlow):
     n_steps : int, default=500
         Number of steps of the flow.
     noise_scale : float or callable, default=1.0
-        Standard deviation of the noise that is added to the generated rows at every step. A number
-        is in bandwidths of the step: 1 as in the paper, 0 for none. A function ``noise_scale(t)``
-        of the time in [0, 1] is a noise level of its own, in units of `bandwidth`, as `schedule`.
+        Standard deviation of the noise that is added to the generated rows at every step, or a
+        function ``noise_scale(t)`` of the time in [0, 1], in bandwidths of the step: 1 as in the
+        paper, 0 for none.
     base : {"normal", "mixture"}, array-like or object with ``sample`` or ``rvs``, default="normal"
         Where the inputs come from if `fit` gets no `X_base`: a Gaussian with the mean and
         covariance of the target; given rows; or anything that can be sampled, in units of the

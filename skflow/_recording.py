@@ -30,6 +30,7 @@ started: half way is half way.
 import math
 import pickle
 import warnings
+from collections import deque
 from copy import copy
 from typing import NamedTuple
 
@@ -47,7 +48,7 @@ __all__ = ["RecordedFlow", "split_time", "stretch", "times_along_the_way"]
 # One pair a step is hardly enough for the law of the particles in a short flow; four gain little.
 _N_PAIRS = 2
 _WORK_A_NUMBER = 1000  # multiply-adds that a random number and the search for its row are worth
-# What a step holds of a row, in numbers: arrays as wide as the row, and neighbours and their shares.
+# What a step holds of a row, in numbers: arrays as wide as it, and neighbours with their shares.
 _ROWS_A_COPY, _NEIGHBORS_A_COPY, _ROWS_TO_SOLVE = 8, 24, 16
 _TRACED = 1e-6  # bandwidths, within which a row that was traced back comes to where it was
 
@@ -211,7 +212,7 @@ class RecordedFlow:
         return stand_in(rows, state.particles[self.flow.particle_rows(state)], search)
 
     def _init(self, rows, rng=None):
-        """Rows that set out; when carried without rng, the optimizer remembers each noise's copy."""
+        """Rows that set out; without rng, the optimizer has a memory of each noise's copy."""
         copies = [rows] * (self._n_copies if rng is None else 1)
         return _carried(rows, self.flow.optimizer.init(np.concatenate(copies)))
 
@@ -272,10 +273,8 @@ class RecordedFlow:
 
     def carry(self, rows, stop=1.0, rng=None):
         """The last of :meth:`stages`; the rows themselves at time 0."""
-        parts = []
-        for parts in self._stages(rows, stop, rng):
-            pass
-        return np.concatenate([carried.rows for carried in parts]) if parts else rows
+        last = deque(self._stages(rows, stop, rng), maxlen=1)
+        return np.concatenate([carried.rows for carried in last.pop()]) if last else rows
 
     def carry_back(self, rows, stop=1.0):
         """Rows that :meth:`carry` brings to these rows; only for optimizers without memory.

@@ -52,7 +52,7 @@ def literal_flow(flow, Y, optimizer, batches):
         yield Y
 
 
-@pytest.mark.parametrize("noise_scale", [0.0, 1.0])
+@pytest.mark.parametrize("noise_scale", [0.0, 1.0, lambda t: 2.0 - t])
 @pytest.mark.parametrize("schedule", [Constant(0.8), Cosine(2.0, 0.5)])
 def test_flow_is_algorithm_1(schedule, noise_scale):
     flow = make_flow(schedule, noise_scale=noise_scale, step_size=0.2)
@@ -64,6 +64,8 @@ def test_flow_is_algorithm_1(schedule, noise_scale):
     noises = None
     if noise_scale:
         noises = [flow.rng(step, NOISE).standard_normal(Y.shape) for step in range(N_STEPS)]
+    if callable(noise_scale):
+        noises = [(2.0 - step / (N_STEPS - 1)) * noises[step] for step in range(N_STEPS)]
     for state in run(flow):
         n = state.step
         used = noises if noises is None else noises[:n]

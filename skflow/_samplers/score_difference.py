@@ -46,9 +46,9 @@ class SDFlowSampler(BaseFlowSampler):
     n_steps : int, default=100
         Number of steps. More steps come closer to the target rows, in the end onto them.
     noise_scale : float or callable, default=1.0
-        Standard deviation of the noise that is added to the particles at every step. A number is
-        in bandwidths of the step: 1 as in the paper, 0 for none. A function ``noise_scale(t)`` of
-        the time in [0, 1] is a noise level of its own, in units of `bandwidth`, as `schedule`.
+        Standard deviation of the noise that is added to the particles at every step, or a function
+        ``noise_scale(t)`` of the time in [0, 1], in bandwidths of the step: 1 as in the paper, 0
+        for none.
     base : {"mixture", "normal"}, array-like or object with ``sample`` or ``rvs``, default="mixture"
         Where the flow starts if `fit` gets no `X_base`: the Gaussian mixture of up to eight
         components that describes the target best by the BIC ("mixture"); one Gaussian with its

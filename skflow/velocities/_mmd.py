@@ -43,8 +43,8 @@ class MMD(BaseEstimator):
 
     Notes
     -----
-    The noise of MMD flow is a level of its own (remark 2): pass a function of time as
-    `noise_scale` to the sampler.
+    The noise of MMD flow is a level of its own, often far above the bandwidth, which stays the
+    same (remark 2): give the sampler ``schedule="constant"`` and a `noise_scale`, in bandwidths.
 
     References
     ----------
