@@ -283,7 +283,7 @@ def test_stein_is_the_first_line_of_equation_51(weights, sigma):
     repeated = X if weights is None else np.repeat(X, weights, axis=0)
     scores = {None: naive.score(Y, repeated, sigma), np.sin: np.sin(Y)}
     for score, at_particles in scores.items():
-        velocity = Stein(score=score).fit(X)
+        velocity = Stein(target_score=score).fit(X)
         for z in (Z, Y):  # noised particles or not
             expected = exactly(lambda *rows: naive.svgd(*rows, sigma), z, Y, at_particles)
             result = velocity(z, X, Y, sigma, sample_weight=weights)
@@ -295,7 +295,9 @@ def test_a_carried_row_takes_part_in_stein_and_mmd(sigma):
     Z, X, Y = draw()
     rows = Z + 0.3 * sigma * np.random.default_rng(1).normal(size=Z.shape)
     own = stand_in(rows, Y)
-    results = {v: v.fit(X)(Z, X, Y, sigma, own=own) for v in (Stein(), Stein(score=np.sin), MMD())}
+    results = {
+        v: v.fit(X)(Z, X, Y, sigma, own=own) for v in (Stein(), Stein(target_score=np.sin), MMD())
+    }
     for i in range(len(Z)):
         weights = np.ones(len(Y) + 1)
         weights[own.neighbors[i]] -= own.shares[i]
@@ -322,7 +324,7 @@ def test_velocities_of_many_rows_are_the_fields_of_the_laws(seed):
     exact = {
         ScoreDifference(): sigma**2 * naive.sd_field(Z, *smooth),
         MMD(): naive.mmd_field(Z, p, q, sigma),
-        Stein(score=lambda Y: naive.gaussian_score(Y, p)): naive.svgd_field(Z, p, q, sigma),
+        Stein(target_score=lambda Y: naive.gaussian_score(Y, p)): naive.svgd_field(Z, p, q, sigma),
     }
     samples = {
         n: [(rows_of(p, n, rng), rows_of(q, n, rng)) for _ in range(32)] for n in (500, 8000)
@@ -351,7 +353,7 @@ def test_stein_asks_for_scores_in_units_of_the_data(covariance_type):
         return naive.gaussian_score(rows, target)
 
     sampler = SVGDSampler(
-        velocity=Stein(score=score),
+        velocity=Stein(target_score=score),
         covariance_type=covariance_type,
         optimizer="sgd",
         n_steps=1,
@@ -439,7 +441,7 @@ def test_the_package_s_score_difference_is_fastest(seed):
     noisy_X, noisy_Y = (rows_of(g, n, rng) for g in smooth)
     Z = rows_of(smooth[1], 2000, rng)
     downhill = naive.sd_field(Z, *smooth)
-    score = Stein(score=lambda rows: naive.gaussian_score(rows, smooth[0]))
+    score = Stein(target_score=lambda rows: naive.gaussian_score(rows, smooth[0]))
     fields = [
         ScoreDifference().fit(X)(Z, X, Y, sigma),
         MMD().fit(X)(Z, noisy_X, noisy_Y, sigma),

@@ -243,7 +243,7 @@ def test_errors_leave_what_was_fitted(bad, warm_start):
 VELOCITIES = {
     "MMD": (MMD(scaled=True), 20),
     "Stein": (Stein(), 2),
-    "score": (Stein(score=lambda Y: -(Y - [4, -3]) / [1, 0.25]), 2),
+    "score": (Stein(target_score=lambda Y: -(Y - [4, -3]) / [1, 0.25]), 2),
     "denoisers": (ScoreDifference(target=KernelDenoiser(), source=KernelDenoiser()), 5),
     "classifier": (DensityRatio(QuadraticDiscriminantAnalysis(solver="eigen")), 5),
 }

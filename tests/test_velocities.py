@@ -338,7 +338,7 @@ def test_denoising_needs_a_particle_for_each_row():
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_stein_says_what_is_wrong_with_a_score(score, message):
     Z, X, Y = draw()
-    with pytest.raises(ValueError, match=f"score must return finite numbers .*{message}"):
+    with pytest.raises(ValueError, match=f"target_score must return finite numbers .*{message}"):
         Stein(score).fit(X)(Z, X, Y, 1.0)
 
 
@@ -405,7 +405,7 @@ every_velocity = pytest.mark.parametrize("velocity", VELOCITIES, ids=str)
         (KernelDenoiser(tolerance=2), "tolerance"),
         (MMD(normalize="yes"), "normalize"),
         (MMD(scaled="no"), "scaled"),
-        (Stein(score=1.0), "score"),
+        (Stein(target_score=1.0), "target_score"),
         (Stein(difference=None), "difference"),
         (DensityRatio(loss="saturating"), "loss"),
         (DensityRatio(smooth=2.0), "smooth"),

@@ -26,7 +26,7 @@ class SVGDSampler(BaseFlowSampler):
     records, `sample` and `transform` follow.
 
     The score is the kernel estimate on the target rows, or a function, for a density that is
-    known: ``SVGDSampler(velocity=Stein(score=function))``, in units of the data.
+    known: ``SVGDSampler(velocity=Stein(target_score=function))``, in units of the data.
 
     Parameters
     ----------

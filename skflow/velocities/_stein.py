@@ -24,10 +24,10 @@ class Stein(BaseEstimator):
 
     Parameters
     ----------
-    score : callable, default=None
-        Gradient of the target's log-density, ``score(Y) -> (n, d)``: in a sampler in units of the
-        data, otherwise in those of the rows that it is called with. None is the kernel estimate
-        on the target rows at the bandwidth of the step (equation 13).
+    target_score : callable, default=None
+        The score of the target, the gradient of its log-density, ``target_score(Y) -> (n, d)``: in
+        a sampler in units of the data, otherwise in those of the rows that it is called with. None
+        is the kernel estimate on the target rows at the bandwidth of the step (equation 13).
     difference : bool, default=False
         Use the second line of equation 51, the mean over the particles of
         ``K(z, y) (score(y) - score_q(y))``, with the kernel estimate of the particles' score
@@ -41,7 +41,7 @@ class Stein(BaseEstimator):
     Attributes
     ----------
     space_ : FlowSpace or None
-        What translates rows into the units of the data for `score`.
+        What translates rows into the units of the data for `target_score`.
     n_features_in_ : int
         Number of columns.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -62,7 +62,7 @@ class Stein(BaseEstimator):
     >>> import numpy as np
     >>> from skflow.velocities import Stein
     >>> Y = np.array([[-1.0], [3.0]])
-    >>> velocity = Stein(score=lambda Y: -Y).fit(np.zeros((1, 1)))  # of a standard Gaussian
+    >>> velocity = Stein(target_score=lambda Y: -Y).fit(np.zeros((1, 1)))  # of a standard Gaussian
     >>> velocity(Y, None, Y, sigma=1.0).round(1)
     array([[ 0.5],
            [-1.5]])
@@ -72,18 +72,18 @@ class Stein(BaseEstimator):
     """
 
     _parameter_constraints: dict = {
-        "score": [callable, None],
+        "target_score": [callable, None],
         "difference": ["boolean"],
         "tolerance": TOLERANCE,
     }
 
     def __init__(
         self,
-        score: Callable[[np.ndarray], np.ndarray] | None = None,
+        target_score: Callable[[np.ndarray], np.ndarray] | None = None,
         difference: bool = False,
         tolerance: float | None = None,
     ) -> None:
-        self.score = score
+        self.target_score = target_score
         self.difference = difference
         self.tolerance = tolerance
 
@@ -107,7 +107,7 @@ class Stein(BaseEstimator):
         sample_weight : ndarray of shape (n_samples,), default=None
             Their weights.
         space : FlowSpace, default=None
-            What translates rows into the units of the data for `score`; None if they are in
+            What translates rows into the units of the data for `target_score`; None if they are in
             these units.
 
         Returns
@@ -136,7 +136,7 @@ class Stein(BaseEstimator):
         Z : ndarray of shape (n_queries, n_features)
             Noised particles, or any other places.
         X : ndarray of shape (n_target, n_features)
-            Target rows of this step; not used with a `score`.
+            Target rows of this step; not used with a `target_score`.
         Y : ndarray of shape (n_particles, n_features)
             Particles of this step.
         sigma : float
@@ -168,14 +168,14 @@ class Stein(BaseEstimator):
         return np.exp(log_p_Y)[:, None] * (mean if self.difference else mean + Z / sigma**2)
 
     def _target_score(self, Y, X, sigma, sample_weight):
-        if self.score is None:
+        if self.target_score is None:
             points = laid_out(self._points, X, sample_weight)
             return (kernel_mean(Y, points, sigma, tolerance=self.tolerance)[0] - Y) / sigma**2
         rows = Y if self.space_ is None else self.space_.from_flow(Y)
-        scores = np.asarray(self.score(rows))
+        scores = np.asarray(self.target_score(rows))
         if scores.shape != Y.shape or not np.isfinite(scores).all():
             raise ValueError(
-                f"score must return finite numbers of shape {Y.shape}, the gradient of the "
+                f"target_score must return finite numbers of shape {Y.shape}, the gradient of the "
                 f"log-density at each row it is given; got shape {scores.shape}"
                 f"{'' if np.isfinite(scores).all() else ' with NaN or infinity'}."
             )
