@@ -140,7 +140,7 @@ class SDFlowSampler(BaseFlowSampler):
     carrying ``n_particles`` rows through it; `transform` takes four times as many when there is
     noise.
     The target, and as many states of the particles as fit in scikit-learn's ``working_memory``,
-    are kept.
+    are kept. Many rows are carried in pieces that fit in it, too.
 
     With enough steps and a small bandwidth the particles *become* the target rows, as they
     should: judge samples by rows that were held out, with :mod:`skflow.metrics`.
