@@ -541,6 +541,13 @@ def test_a_sample_is_generated_from_fresh_inputs(n_latent):
         assert_array_equal(g.generate(BASE), g.transform(BASE))
 
 
+def test_without_latents_an_error_of_generate_says_what_its_inputs_are():
+    g = generator(n_steps=1).fit(X)
+    with pytest.raises(ValueError, match="is expecting") as raised:
+        g.generate(np.zeros((3, X.shape[1] + 1)))
+    assert re.search("without n_latent.*rows of the base", raised.value.__notes__[-1])
+
+
 def test_with_latents_it_is_no_transformer():
     """Not even where these are as many as columns, so that rows would pass for them."""
     for g in (generator(n_latent=2), generator(n_latent=2).fit(X)):
