@@ -235,6 +235,15 @@ def test_columns_without_names_are_told_by_place(rows):
     assert "numbers: 0, 1, 2, 3, 4 and 8 more. A flow" in notes_of(error)
 
 
+@pytest.mark.parametrize("name", ["X_base", "base"])
+def test_an_error_about_columns_of_a_base_says_that_it_is_the_base(name):
+    narrow = FRAME.drop(columns="hue")
+    flow, rows = (sampler(), {name: narrow}) if name == "X_base" else (sampler(base=narrow), {})
+    with pytest.raises(ValueError, match=r"(?s)now missing:.*hue") as error:
+        flow.fit(FRAME, **rows)
+    assert f"are those of {name}; names seen at fit" in notes_of(error)
+
+
 @pytest.mark.parametrize("name", ["X", "X_base"])
 @pytest.mark.parametrize("frame", [True, False])
 def test_columns_with_missing_values_are_named(name, frame):
