@@ -163,7 +163,7 @@ class BaseFlow(CallbackSupportMixin, TransformerMixin, DensityMixin, BaseEstimat
             check_two_dimensional(base, "base", target.X.shape[1])
         if hasattr(base, "columns"):
             base = self._own_columns(base)
-            check_columns(self, base)
+            check_columns(self, base, "base")
         return make_source(base, target.space, target.X, target.rows, target.weights, rng)
 
     def _make_flow(self, target, bandwidth, optimizer, rng, schedule=None):

@@ -1,7 +1,7 @@
 """ClasswiseSampler: one sampler for each class, so that rows are drawn with their labels."""
 
 import warnings
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from numbers import Integral
 from typing import Any, Literal, Self
 
@@ -228,8 +228,9 @@ class ClasswiseSampler(
         data: dict[str, Any] = {"X": X, "y": y}
         if sample_weight is not None:
             data["metadata"] = {"sample_weight": sample_weight}
-        X_checked, y = check_rows(self, X, y=y, ensure_min_samples=2)
-        check_classification_targets(y)
+        with _telling_what_labels_are():
+            X_checked, y = check_rows(self, X, y=y, ensure_min_samples=2)
+            check_classification_targets(y)
         weights, used = self._check_weights(sample_weight, X_checked)
         weighted = self._hands_on(sample_weight)
         classes = np.unique(y[used])
@@ -529,6 +530,21 @@ def _fit_class(caller, sampler, label, fit, context):
         finally:
             context.call_on_fit_task_end(estimator=caller, X=fit["X"])
     return sampler
+
+
+@contextmanager
+def _telling_what_labels_are():
+    """Add to an error about y what it has to be."""
+    try:
+        yield
+    except ValueError as error:
+        if any(words in str(error) for words in ("label type", "y contains", "Input contains")):
+            error.add_note(
+                "y has the class of each row: strings or whole numbers, and none missing. Drop "
+                "rows without a label, or give them one of their own. Cut continuous values into "
+                "classes first, as pandas.qcut(y, 4, labels=False) does."
+            )
+        raise
 
 
 def _check_variety(X, labels, members):

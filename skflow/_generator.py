@@ -506,7 +506,9 @@ class SDFlowGenerator(MakesRows, OneToOneFeatureMixin, BaseFlow):
     def sample(self, n_samples: int = 1, random_state: Seed = None) -> Rows:
         """New rows, generated from fresh inputs.
 
-        Columns that are discrete (`discrete_features`) take values that occur in X.
+        Columns that are discrete (`discrete_features`) take values that occur in X. After a fit
+        with `X_base`, the inputs are rows of it, drawn with replacement: there are no more
+        different rows to be had than it has.
 
         Parameters
         ----------

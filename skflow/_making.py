@@ -100,8 +100,17 @@ class MakesRows:
             When inputs lie far outside the distribution of those of the training.
         """
         check_is_fitted(self)
-        made_of = self._made_of_rows if self._setup.n_latent is None else self._made_of_latents
-        return self._wrap(made_of(Z), Z)
+        if self._setup.n_latent is not None:
+            return self._wrap(self._made_of_latents(Z), Z)
+        try:
+            made = self._made_of_rows(Z)
+        except ValueError as error:
+            error.add_note(
+                "This generator was fitted without n_latent, so the inputs of generate are rows of "
+                "the base in units of the data, as those of transform are."
+            )
+            raise
+        return self._wrap(made, Z)
 
     def _made_of_rows(self, X):
         rows = self._to_flow(X)

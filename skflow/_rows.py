@@ -105,20 +105,38 @@ def framed(rows, like, estimator, default="default"):
 
 @contextmanager
 def naming_columns(rows, name):
-    """Add to an error the columns that are no numbers, if there are any."""
+    """Add to an error the columns that are no numbers, or else those that have missing values."""
     try:
         yield
     except (TypeError, ValueError) as error:
-        columns = _no_numbers(rows)
-        if columns:
-            more = len(columns) - _SHOWN
+        if columns := _no_numbers(rows):
             error.add_note(
-                f"Columns of {name} that are no numbers: {', '.join(columns[:_SHOWN])}"
-                f"{f' and {more} more' if more > 0 else ''}. A flow moves numbers: drop these "
-                "columns, or encode them as numbers where near numbers mean similar things. A "
-                "column of labels can be the y of a ClasswiseSampler."
+                f"Columns of {name} that are no numbers: {_listed(columns)}. A flow moves numbers: "
+                "drop these columns, or encode them as numbers where near numbers mean similar "
+                "things. A column of labels can be the y of a ClasswiseSampler."
+            )
+        elif "NaN" in str(error) and (columns := _with_missing_values(rows)):
+            error.add_note(
+                f"Columns of {name} with missing values: {_listed(columns)}. Drop the rows that "
+                "lack them, or impute before the flow: before its pipeline, if skflow.sample is to "
+                "draw from that, as most imputers cannot be undone."
             )
         raise
+
+
+def _listed(columns):
+    more = len(columns) - _SHOWN
+    return f"{', '.join(columns[:_SHOWN])}{f' and {more} more' if more > 0 else ''}"
+
+
+def _with_missing_values(rows):
+    """Names of columns, or their places."""
+    try:
+        missing = np.isnan(check_array(rows, dtype=np.float64, ensure_all_finite="allow-nan"))
+    except (TypeError, ValueError):
+        return []
+    names = getattr(rows, "columns", range(missing.shape[1]))
+    return [repr(name) for name, lacks in zip(names, missing.any(axis=0), strict=True) if lacks]
 
 
 def _no_numbers(rows):

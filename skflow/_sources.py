@@ -306,12 +306,19 @@ def check_base_rows(rows, n_features, dtype, name="base"):
     return rows
 
 
-def check_columns(estimator, base):
+def check_columns(estimator, base, name="X_base"):
     """Raise a ValueError if a base in a data frame has other columns than X had, or another order.
 
     Its width is left to :func:`check_base_rows`, which tells of a base rather than of X.
     """
-    validate_data(estimator, base, reset=False, skip_check_array=True, ensure_2d=False)
+    try:
+        validate_data(estimator, base, reset=False, skip_check_array=True, ensure_2d=False)
+    except ValueError as error:
+        error.add_note(
+            f"The names that do not match are those of {name}; names seen at fit time are those of "
+            "X. A flow carries rows onto rows of the same columns."
+        )
+        raise
 
 
 def check_count(n_samples):

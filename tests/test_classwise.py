@@ -402,6 +402,18 @@ class Untouched(SDFlowSampler):
 LONELY = np.where(np.arange(len(X)) == 7, "lonely", NAMES)
 
 
+@pytest.mark.parametrize(
+    "y", [X[:, 0], np.where(NAMES == "barolo", None, NAMES), np.where(NAMES == "barolo", np.nan, 1)]
+)
+def test_an_error_about_labels_says_what_they_have_to_be(y):
+    with pytest.raises(ValueError, match=r"Unknown label type|y contains NaN") as caught:
+        ClasswiseSampler().fit(X, y)
+    assert caught.value.__notes__[0].startswith("y has the class of each row")
+    with pytest.raises(ValueError, match="X contains NaN") as caught:
+        ClasswiseSampler().fit(X * np.nan, NAMES)
+    assert "y has the class" not in "".join(caught.value.__notes__)
+
+
 @pytest.mark.filterwarnings("ignore:The number of unique classes")
 @pytest.mark.parametrize(
     ("arguments", "message"),

@@ -541,6 +541,18 @@ def test_a_sample_is_generated_from_fresh_inputs(n_latent):
         assert_array_equal(g.generate(BASE), g.transform(BASE))
 
 
+def test_a_sample_after_rows_of_a_base_is_of_no_more_rows_than_it_has():
+    g = generator(n_steps=1, discrete_features=False).fit(X, X_base=BASE[:9])
+    assert len(np.unique(g.sample(200, random_state=0), axis=0)) <= 9
+
+
+def test_without_latents_an_error_of_generate_says_what_its_inputs_are():
+    g = generator(n_steps=1).fit(X)
+    with pytest.raises(ValueError, match="is expecting") as raised:
+        g.generate(np.zeros((3, X.shape[1] + 1)))
+    assert re.search("without n_latent.*rows of the base", raised.value.__notes__[-1])
+
+
 def test_with_latents_it_is_no_transformer():
     """Not even where these are as many as columns, so that rows would pass for them."""
     for g in (generator(n_latent=2), generator(n_latent=2).fit(X)):

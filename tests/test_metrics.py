@@ -264,6 +264,8 @@ def test_ties_count_half_and_unequal_sizes_warn():
         nn_accuracy(X, X[:89])
         privacy_loss(X, X, X[:89])
     assert [warning.filename for warning in record] == [__file__] * 3
+    ideals = [str(w.message).split(" samples is not ")[1].split(" Pass")[0] for w in record]
+    assert ideals == ["0.5.", "0.5.", "0."]
     with warnings.catch_warnings(action="error"):
         closer_to_train_share(X, X, X[:10], adjusted=True)
 

@@ -235,6 +235,35 @@ def test_columns_without_names_are_told_by_place(rows):
     assert "numbers: 0, 1, 2, 3, 4 and 8 more. A flow" in notes_of(error)
 
 
+@pytest.mark.parametrize("name", ["X_base", "base"])
+def test_an_error_about_columns_of_a_base_says_that_it_is_the_base(name):
+    narrow = FRAME.drop(columns="hue")
+    flow, rows = (sampler(), {name: narrow}) if name == "X_base" else (sampler(base=narrow), {})
+    with pytest.raises(ValueError, match=r"(?s)now missing:.*hue") as error:
+        flow.fit(FRAME, **rows)
+    assert f"are those of {name}; names seen at fit" in notes_of(error)
+
+
+@pytest.mark.parametrize("name", ["X", "X_base"])
+@pytest.mark.parametrize("frame", [True, False])
+def test_columns_with_missing_values_are_named(name, frame):
+    lacking = FRAME.copy()
+    lacking.iloc[3, [1, 4]] = np.nan
+    lacking = lacking if frame else lacking.to_numpy()
+    whole = FRAME if frame else FRAME.to_numpy()
+    with pytest.raises(ValueError, match=f"Input {name} contains NaN") as error:
+        sampler().fit(**{"X": whole, "X_base": whole, name: lacking})
+    columns = ", ".join(repr(FRAME.columns[k] if frame else k) for k in (1, 4))
+    assert notes_of(error).startswith(f"Columns of {name} with missing values: {columns}. Drop")
+
+
+@pytest.mark.parametrize("value", [np.inf, 1j])
+def test_nothing_is_said_of_missing_values_where_none_are(value):
+    with pytest.raises(ValueError) as error:
+        sampler().fit(FRAME * value)
+    assert "missing" not in "".join(getattr(error.value, "__notes__", []))
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1j])
 def test_other_errors_have_no_note_of_columns(value):
     for rows in (WINE * value, FRAME * value):

@@ -491,7 +491,8 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
 
         Every row is an independent draw, with noise of its own at every step of the flow; the law
         of a row does not depend on how many are drawn. At the end of the flow, columns that are
-        discrete (`discrete_features`) take values that occur in the target.
+        discrete (`discrete_features`) take values that occur in the target. After a fit with
+        `X_base`, the draws are rows of it, with replacement.
 
         Parameters
         ----------

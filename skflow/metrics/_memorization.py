@@ -379,6 +379,6 @@ def privacy_loss(samples: ArrayLike, train: ArrayLike, heldout: ArrayLike) -> fl
     """
     samples, train, heldout = check_samples(samples=samples, train=train, heldout=heldout)
     _check_neighbors(samples=samples, train=train, heldout=heldout)
-    warn_of_unequal_sizes(samples=samples, train=train)
-    warn_of_unequal_sizes(samples=samples, heldout=heldout)
+    warn_of_unequal_sizes(ideal=0, samples=samples, train=train)
+    warn_of_unequal_sizes(ideal=0, samples=samples, heldout=heldout)
     return _adversarial_accuracy(samples, heldout) - _adversarial_accuracy(samples, train)

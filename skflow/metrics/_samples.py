@@ -44,14 +44,14 @@ def check_samples(**samples):
     return list(checked.values())
 
 
-def warn_of_unequal_sizes(stacklevel=4, **samples):
+def warn_of_unequal_sizes(ideal=0.5, stacklevel=4, **samples):
     """Warn of two samples whose sizes differ by more than 10 percent, given by argument name."""
     (first, size), (second, other) = ((name, len(rows)) for name, rows in samples.items())
     if abs(size - other) > 0.1 * max(size, other):
         warnings.warn(
             f"{first} has {size} rows and {second} has {other}: the larger set has the nearer "
-            "rows by its size alone, so what is returned for honest samples is not 0.5. Pass a "
-            "random subset of the larger set, as large as the smaller one.",
+            f"rows by its size alone, so what is returned for honest samples is not {ideal}. Pass "
+            "a random subset of the larger set, as large as the smaller one.",
             UserWarning,
             stacklevel=stacklevel,
         )
