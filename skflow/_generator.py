@@ -315,9 +315,9 @@ class SDFlowGenerator(MakesRows, OneToOneFeatureMixin, BaseFlow):
         ValueError
             If X or X_base has NaN, infinite or non-numeric entries, differ in width, or have too
             few rows; if the weights are negative or all zero; if all rows of X are the same; if
-            `covariance_type` is "full" and the covariance of X is singular; if `regressor` is no
-            regressor; if `n_latent` comes with a base; if `early_stopping` would leave or hold out
-            fewer than two different rows.
+            `covariance_type` is "full" and the covariance of X is singular, or "spherical" and
+            squares of X overflow or vanish; if `regressor` is no regressor; if `n_latent` comes
+            with a base; if `early_stopping` would leave or hold out fewer than two different rows.
         FloatingPointError
             If the flow diverges: the step size is too large for the bandwidth.
 
