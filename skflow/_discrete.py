@@ -7,6 +7,7 @@ import numpy as np
 __all__ = ["DiscreteFeatures", "check_discrete_features"]
 
 _ROWS_PER_VALUE = 2
+_FEW_VALUES = 10  # that may occur equally often by design
 
 
 def check_discrete_features(discrete_features, n_features, names=None):
@@ -60,7 +61,8 @@ class DiscreteFeatures:
     mask : ndarray of shape (n_features,), default=None
         Which columns are discrete; by default those in which, of the different rows of X, at least
         every other one has a value that another has too: no more values than half the rows. Where
-        only one column varies, equal rows count, too.
+        only one column varies, equal rows count, too; not where all values are there the same
+        number of times over, and are more than a few: then the table is, or its weights say so.
 
     Attributes
     ----------
@@ -74,8 +76,11 @@ class DiscreteFeatures:
         if mask is None:
             n_values = np.array([len(values) for values, _ in counted])
             n_rows = weights.sum()
-            if (n_values > 1).sum() > 1 and (_ROWS_PER_VALUE * n_values <= n_rows).any():
-                n_rows = len(np.unique(X, axis=0))  # rows that are there twice are no evidence
+            if (n_values > 1).sum() > 1:
+                if (_ROWS_PER_VALUE * n_values <= n_rows).any():
+                    n_rows = len(np.unique(X, axis=0))  # rows that are there twice are no evidence
+            elif n_values.max() > _FEW_VALUES:
+                n_rows /= _times_over(counted[int(n_values.argmax())][1])
             mask = _ROWS_PER_VALUE * n_values <= n_rows
         self.mask_ = mask
         self._counted = {j: counted[j] for j in np.flatnonzero(mask).tolist()}
@@ -134,6 +139,14 @@ def _count(column, weights):
     """Values of a column, in order, and the weight of each."""
     values, places = np.unique(column, return_inverse=True)
     return values, np.bincount(places, weights)
+
+
+def _times_over(masses):
+    """How many times over all values of a column are there: the largest common divisor."""
+    if (masses == masses[0]).all():
+        return masses[0]
+    whole = masses.max() < 2**53 and (masses == np.rint(masses)).all()
+    return np.gcd.reduce(masses.astype(np.int64)) if whole else 1
 
 
 def _edges(values, masses, generated):

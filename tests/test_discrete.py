@@ -185,6 +185,31 @@ def test_a_column_by_itself():
     assert not DiscreteFeatures(values[:, None]).mask_.any()
 
 
+@pytest.mark.parametrize("width", [1, 3])
+@pytest.mark.parametrize("weight", [2, 100, 2.5])
+def test_equal_weights_make_no_column_discrete(weight, width):
+    X = np.zeros((60, 3))
+    X[:, :width] = np.random.default_rng(0).normal(size=(60, width))
+    weights = np.full(60, weight)
+    expected = np.arange(3) >= width  # of one value
+    assert_array_equal(DiscreteFeatures(X, weights).mask_, expected)
+    assert_array_equal(DiscreteFeatures(X[:, :1], weights).mask_, [False])
+    assert_array_equal(DiscreteFeatures(np.repeat(X, 100, axis=0)).mask_, expected)
+    assert_array_equal(
+        SDFlowSampler(n_steps=1).fit(X, sample_weight=weights).is_discrete_, expected
+    )
+    # Ties are as many as they were, and columns of few values stay what they are.
+    X[:20, 0], weights = X[20:40, 0], np.full(60, np.ceil(weight))
+    assert_array_equal(DiscreteFeatures(X, weights).mask_, expected)
+    X[:, 0] = np.arange(60) % 2
+    assert DiscreteFeatures(X[:, :1], weights).mask_.all()
+    X[:, 0] = np.arange(60) // 11 * np.arange(60)
+    assert_array_equal(DiscreteFeatures(X[:, :1], weights).mask_, [False])
+    counts = np.random.default_rng(0).poisson(30.0, size=(100, 1)).astype(float)
+    assert DiscreteFeatures(counts).mask_.all()
+    assert DiscreteFeatures(counts, np.full(100, 100)).mask_.all()
+
+
 def test_later_rows_add_values():
     first, later = draw(seed=0), draw(seed=1)
     later[:, 1] += 10
