@@ -127,8 +127,10 @@ class SDFlowGenerator(MakesRows, OneToOneFeatureMixin, BaseFlow):
         Columns of which `sample` gives values that occur in X, such as counts, grades or codes:
         each time the nearest, but that values come as often as in X, within a standard error.
         "auto" takes the columns in which, of the different rows of X, at least every other one
-        shares its value with another; True takes all columns, False none, and an array is a mask,
-        or lists columns by place or name. `transform` and ``particles_`` know nothing of it.
+        shares its value with another. Where a tenth of them or more share one, such as zero, and
+        the others hardly repeat, this value alone comes back, and the others are real numbers.
+        True takes all columns, False none, and an array is a mask, or lists columns by place or
+        name. `transform` and ``particles_`` know nothing of it.
     velocity : velocity, default=None
         What moves the generated rows, by default :class:`~skflow.velocities.ScoreDifference`;
         with :class:`~skflow.velocities.DensityRatio` this is a GAN whose generator is trained
@@ -167,7 +169,7 @@ class SDFlowGenerator(MakesRows, OneToOneFeatureMixin, BaseFlow):
     best_validation_score_ : float or None
         The score of what was kept. None without `early_stopping`.
     is_discrete_ : ndarray of shape (n_features_in_,)
-        Mask of the columns that `sample` puts on values of X.
+        Mask of the columns that `sample` puts on values of X, all of their numbers.
     n_features_in_ : int
         Number of columns.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -315,9 +317,9 @@ class SDFlowGenerator(MakesRows, OneToOneFeatureMixin, BaseFlow):
         ValueError
             If X or X_base has NaN, infinite or non-numeric entries, differ in width, or have too
             few rows; if the weights are negative or all zero; if all rows of X are the same; if
-            `covariance_type` is "full" and the covariance of X is singular; if `regressor` is no
-            regressor; if `n_latent` comes with a base; if `early_stopping` would leave or hold out
-            fewer than two different rows.
+            `covariance_type` is "full" and the covariance of X is singular, or "spherical" and
+            squares of X overflow or vanish; if `regressor` is no regressor; if `n_latent` comes
+            with a base; if `early_stopping` would leave or hold out fewer than two different rows.
         FloatingPointError
             If the flow diverges: the step size is too large for the bandwidth.
 

@@ -6,6 +6,9 @@ from skflow._kernels import kernel_mean
 
 __all__ = ["FlowSpace", "row_times", "symmetric_root", "weighted_moments"]
 
+_SQUARABLE = 1e-100, 1e100  # numbers whose squares, and sums of them, float64 can hold
+_ROOM = 0.4  # power of the largest number of a dtype up to which a flow can square and sum
+
 
 def weighted_moments(X, weights=None):
     """Mean and covariance of the rows, in float64; a weight counts as that many rows."""
@@ -16,6 +19,13 @@ def weighted_moments(X, weights=None):
     scaled = centered if weights is None else centered * (weights / np.sum(weights))[:, None]
     covariance = centered.T @ scaled
     return mean, covariance / len(X) if weights is None else covariance
+
+
+def _exponents(X):
+    """Powers of two that bring each column near 1; zeros where its squares do no harm."""
+    sizes = np.maximum(X.max(axis=0), -X.min(axis=0)).astype(np.float64)
+    least, most = _SQUARABLE
+    return np.where((sizes > 0) & ((sizes < least) | (sizes > most)), np.frexp(sizes)[1], 0)
 
 
 def symmetric_root(covariance, power=0.5):
@@ -65,19 +75,26 @@ class FlowSpace:
         Raises
         ------
         ValueError
-            With "full", when the covariance does not have full rank.
+            With "full", when the covariance does not have full rank. With "spherical", when the
+            rows are so large or small that their squares overflow or vanish.
         """
-        self.mean_, covariance = weighted_moments(X, weights)
-        deviations = np.sqrt(np.diag(covariance))
+        exponents = _exponents(X)
+        near_one = np.ldexp(X, -exponents) if exponents.any() else X
+        mean, covariance = weighted_moments(near_one, weights)
+        self.mean_ = np.ldexp(mean, exponents)
+        deviations = np.ldexp(np.sqrt(np.diag(covariance)), exponents)
         # Numbers that differ by no more than their rounding are equal: their column is constant.
         rounding = np.finfo(X.dtype).eps * np.abs(self.mean_)
         constant = deviations <= rounding
         self.scale_ = np.ones(len(self.mean_))
         self.root_ = self.inverse_root_ = None
-        if self.covariance_type != "spherical":
+        if self.covariance_type == "spherical":
+            self._check_size(deviations.max(), X.dtype)
+        else:
             self.scale_[~constant] = deviations[~constant]
         if self.covariance_type == "full":
-            correlation = covariance / np.outer(self.scale_, self.scale_)
+            scale = np.ldexp(self.scale_, -exponents)
+            correlation = covariance / np.outer(scale, scale)
             self._check_rank(correlation, constant, len(X), column_names)
             self.root_ = symmetric_root(correlation, 0.5)
             self.inverse_root_ = symmetric_root(correlation, -0.5)
@@ -85,6 +102,17 @@ class FlowSpace:
         if self.root_ is not None:
             self.log_determinant_ += 0.5 * float(np.linalg.slogdet(correlation)[1])
         return self
+
+    @staticmethod
+    def _check_size(deviation, dtype):
+        least, most = (getattr(np.finfo(dtype), end) ** _ROOM for end in ("tiny", "max"))
+        if deviation == 0 or least <= deviation <= most:
+            return
+        raise ValueError(
+            f"X has a standard deviation of {deviation:.1g}: squares of such numbers overflow or "
+            f'vanish in {np.dtype(dtype)}, and covariance_type="spherical" leaves X in its units. '
+            f'Divide X by {deviation:.0e}, or pass covariance_type="diag".'
+        )
 
     @staticmethod
     def _check_rank(correlation, constant, n_rows, column_names):

@@ -5,7 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_digits, load_iris
 from sklearn.linear_model import LinearRegression
@@ -183,6 +183,128 @@ def test_a_column_by_itself():
     values, weights = np.unique(counts, return_counts=True)
     assert DiscreteFeatures(values[:, None], weights).mask_.all()
     assert not DiscreteFeatures(values[:, None]).mask_.any()
+
+
+def draw_amounts(share, n_rows=300, seed=0):
+    """A normal column, and one of zeros and of amounts that go with it."""
+    rng = np.random.default_rng(seed)
+    normal = rng.normal(size=n_rows)
+    amounts = np.exp(0.5 * normal + 0.5 * rng.normal(size=n_rows))
+    return np.column_stack([normal, np.where(rng.random(n_rows) < share, 0.0, amounts)])
+
+
+@every_estimator
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("share", [0.2, 0.7])
+def test_zeros_come_back_and_amounts_are_new(estimator, share, dtype):
+    X = draw_amounts(share).astype(dtype)
+    fitted = clone(estimator).set_params(random_state=0).fit(X)
+    assert_array_equal(fitted.is_discrete_, [False, False])
+    samples, real = (
+        clone(fitted).set_params(discrete_features=given).fit(X).sample(2000, random_state=1)
+        for given in ("auto", False)
+    )
+    assert samples.dtype == dtype
+    assert_array_equal(samples[:, 0], real[:, 0])
+    assert (real[:, 1] != 0).all()
+    zero = samples[:, 1] == 0
+    generated = fitted.particles_
+    rounded = DiscreteFeatures(X).rounding(generated).round(generated)
+    found, wanted = np.mean(rounded[:, 1] == 0), np.mean(X[:, 1] == 0)
+    error = np.sqrt(wanted * (1 - wanted) * (1 / len(X) + 1 / len(generated)))
+    assert abs(found - wanted) <= error + 1 / len(generated)
+    amounts = samples[~zero, 1]
+    assert (amounts > 0).all()
+    assert not np.isin(amounts, X[:, 1]).any()
+    order = np.argsort(real[:, 1], kind="stable")
+    assert (np.diff(samples[order, 1]) >= 0).all()
+    every = clone(fitted).set_params(discrete_features=[1]).fit(X).sample(2000, random_state=1)
+    assert np.isin(every[:, 1], X[:, 1]).all()
+    assert_array_equal(every[:, 1] == 0, zero)
+
+
+def test_numbers_beside_an_atom_stay_where_edges_do():
+    X = draw_amounts(0.5)
+    X[:150, 1] -= 10 * (X[:150, 1] > 0)  # on both sides of zero
+    rows = X + np.random.default_rng(1).uniform(-1e-9, 1e-9, X.shape)
+    rounded = DiscreteFeatures(X).rounding(rows).round(rows)
+    zero = X[:, 1] == 0
+    assert_array_equal(rounded[zero, 1], 0)
+    assert_allclose(rounded[~zero], rows[~zero], atol=1e-12)
+    far = np.array([[0.0, -100.0], [0.0, 100.0]])
+    assert_allclose(DiscreteFeatures(X).rounding(rows).round(far), far, atol=1e-6)
+
+
+def test_which_columns_have_atoms():
+    rng, n = np.random.default_rng(0), 400
+    real, heavy = rng.normal(size=n), rng.random(n)
+    X = np.column_stack(
+        [
+            *(real, np.where(heavy < 0.05, 0, real)),
+            *(np.where(heavy < 0.5, 0, real), np.where(heavy < 0.3, -9, np.fmin(real, 1))),
+            *(np.where(heavy < 0.5, 0, np.rint(100 * real)), np.where(heavy < 0.5, 0, 1)),
+            *(rng.geometric(0.3, n), rng.poisson(4, n) * (heavy < 0.5)),
+        ]
+    )
+    expected = np.isin(np.arange(8), [2, 3])
+    weights = rng.integers(1, 4, size=n)
+    for found in (
+        DiscreteFeatures(X),
+        DiscreteFeatures(X, np.full(n, 100)),
+        DiscreteFeatures(X, weights),
+        DiscreteFeatures(np.repeat(X, weights, axis=0)),
+        DiscreteFeatures(X).join(X[:10]),
+    ):
+        assert_array_equal(found.has_atoms_, expected)
+        assert_array_equal(found.mask_, np.arange(8) > 3)
+    for j in range(8):
+        alone = DiscreteFeatures(X[:, j : j + 1], np.full(n, 100))
+        assert_array_equal(alone.has_atoms_, expected[j : j + 1])
+    for given in (np.ones(8, bool), np.zeros(8, bool)):
+        assert not DiscreteFeatures(X, mask=given).has_atoms_.any()
+
+
+def test_atoms_with_weights_are_as_many_rows():
+    X, rng = draw_amounts(0.5), np.random.default_rng(2)
+    weights = rng.integers(1, 4, size=len(X))
+    weighted, repeated = DiscreteFeatures(X, weights), DiscreteFeatures(np.repeat(X, weights, 0))
+    generated = X + rng.normal(0, 0.3, X.shape)
+    rounded = [d.rounding(generated).round(generated) for d in (weighted, repeated)]
+    assert_array_equal(*rounded)
+    assert (rounded[0][:, 1] == 0).any()
+    # Rows that come later have amounts of their own, and the same atoms.
+    joined = DiscreteFeatures(X[:200]).join(X[200:])
+    for found, expected in zip(
+        joined.rounding(generated)._columns[1],
+        DiscreteFeatures(X).rounding(generated)._columns[1],
+        strict=True,
+    ):
+        assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("width", [1, 3])
+@pytest.mark.parametrize("weight", [2, 100, 2.5])
+def test_equal_weights_make_no_column_discrete(weight, width):
+    X = np.zeros((60, 3))
+    X[:, :width] = np.random.default_rng(0).normal(size=(60, width))
+    weights = np.full(60, weight)
+    expected = np.arange(3) >= width  # of one value
+    assert_array_equal(DiscreteFeatures(X, weights).mask_, expected)
+    assert_array_equal(DiscreteFeatures(X[:, :1], weights).mask_, [False])
+    assert_array_equal(DiscreteFeatures(np.repeat(X, 100, axis=0)).mask_, expected)
+    assert_array_equal(
+        SDFlowSampler(n_steps=1).fit(X, sample_weight=weights).is_discrete_, expected
+    )
+    # Ties are as many as they were, and columns of few values stay what they are.
+    X[:20, 0], weights = X[20:40, 0], np.full(60, np.ceil(weight))
+    assert_array_equal(DiscreteFeatures(X, weights).mask_, expected)
+    X[:, 0] = np.arange(60) % 2
+    assert DiscreteFeatures(X[:, :1], weights).mask_.all()
+    X[:, 0] = np.arange(60) // 11 * np.arange(60)
+    assert_array_equal(DiscreteFeatures(X[:, :1], weights).mask_, [False])
+    counts = np.random.default_rng(0).poisson(30.0, size=(100, 1)).astype(float)
+    assert DiscreteFeatures(counts).mask_.all()
+    assert DiscreteFeatures(counts, np.full(100, 100)).mask_.all()
 
 
 def test_later_rows_add_values():

@@ -416,3 +416,26 @@ def test_mean_stays_in_the_box_and_moves_along(n_queries, n_points, width, seed,
     Z, X = Z + shift, X + shift
     limits = [2 * bound for bound in bounds(Z, X, sigma, weights=weights)]
     assert within(kernel_mean(Z, X, sigma, weights=weights), (mean + shift, log_density), limits)
+
+
+@pytest.mark.parametrize("width", [2, 10, 40])
+@pytest.mark.parametrize("power", [-120, -80, -60, 60, 65, 80, 120])
+def test_float32_whose_squares_overflow_or_vanish(power, width):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, width)).astype(np.float32)
+    Z, unit = np.concatenate([X[:10], X[:20] + np.float32(0.5)]), np.float32(2.0**power)
+    for sigma in (0.05, 1.0, 5.0):
+        expected, log_density = kernel_mean(Z.astype(float), X.astype(float), sigma)
+        mean, found = kernel_mean(Z * unit, X * unit, sigma * float(unit))
+        assert mean.dtype == found.dtype == np.float32
+        np.testing.assert_allclose(mean / unit, expected, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(found, log_density, rtol=1e-5, atol=1e-5)
+
+
+def test_squares_that_float64_cannot_hold():
+    X = np.array([[0.0], [1.0]])
+    for sigma in (1e160, 1e-160):
+        with pytest.raises(ValueError, match="its square overflows or vanishes in float64: divide"):
+            kernel_mean(X, X, sigma)
+    with pytest.raises(ValueError, match="squared distances overflow in float64: divide X"):
+        kernel_mean(X, X * 1e160, 1.0)

@@ -383,3 +383,14 @@ class Noting:
 
     def __call__(self, *rows, **options):
         return self.function(self, *rows, **options)
+
+
+@pytest.mark.parametrize("power", [1000, 530, -560, -1000])
+@pytest.mark.parametrize("estimator", [SDFlowSampler, MMDFlowSampler, SDFlowGenerator])
+def test_numbers_whose_squares_overflow_or_vanish(estimator, power):
+    X, unit = WINE[:, :3], 2.0**power
+    flow = estimator(n_steps=10, random_state=0).fit(X)
+    far = clone(flow).fit(X * unit)
+    assert_array_equal(far.sample(20, random_state=1), flow.sample(20, random_state=1) * unit)
+    log_unit = 3 * power * np.log(2)
+    assert_allclose(far.score_samples(X * unit), flow.score_samples(X) - log_unit, rtol=1e-9)

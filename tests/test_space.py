@@ -159,3 +159,40 @@ def test_full_names_the_columns_it_cannot_use(names, trouble, dtype):
 def test_full_needs_more_rows_than_columns():
     with pytest.raises(ValueError, match=r"in the 4 rows .*: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, \.\.\."):
         FlowSpace("full").fit(np.random.default_rng(0).normal(size=(4, 12)))
+
+
+@pytest.mark.parametrize("covariance_type", ["diag", "full"])
+@pytest.mark.parametrize(
+    ("dtype", "power"),
+    [
+        *((np.float64, power) for power in (1000, 530, -560, -1000)),
+        *((np.float32, power) for power in (115, -115)),
+    ],
+)
+def test_numbers_whose_squares_overflow_or_vanish(dtype, power, covariance_type):
+    X = draw().astype(dtype)
+    expected = FlowSpace(covariance_type).fit(X)
+    unit = 2.0**power
+    scaled = (X * unit).astype(dtype)
+    space = FlowSpace(covariance_type).fit(scaled)
+    assert_array_equal(space.to_flow(scaled), expected.to_flow(X))
+    back = space.from_flow(space.to_flow(scaled)).astype(float) / unit
+    assert_array_equal(back, expected.from_flow(expected.to_flow(X)))
+    log_unit = power * np.log(2) * X.shape[1]
+    assert_allclose(space.log_determinant_, expected.log_determinant_ + log_unit)
+    # one column for itself, too
+    mixed = X.astype(float) * np.array([unit, 1.0, 1.0])
+    found = FlowSpace(covariance_type).fit(mixed).to_flow(mixed)
+    assert_allclose(found, expected.to_flow(X), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "unit"),
+    [(np.float64, 1e160), (np.float64, 1e-170), (np.float32, 1e19), (np.float32, 1e-25)],
+)
+def test_spherical_tells_of_squares_that_overflow_or_vanish(dtype, unit):
+    X = (draw() * unit).astype(dtype)
+    with pytest.raises(ValueError, match=r"vanish in float.* Divide X by .*e[+-]\d+, or pass cov"):
+        FlowSpace("spherical").fit(X)
+    FlowSpace("spherical").fit((X.astype(float) / unit).astype(dtype))
+    FlowSpace("spherical").fit(np.full_like(X, X[0, 0]))  # told of by the samplers

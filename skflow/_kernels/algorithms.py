@@ -24,6 +24,7 @@ ALGORITHMS = ("auto", "dense", "blocks", "nufft")
 
 _FLOAT32_REACH = 64.0  # about 4e-6 of error in a float32 logit
 _ROUNDING = {np.float32: 2.0**-24, np.float64: 2.0**-53}
+_SIGMA32 = 2.0**-50, 2.0**50  # bandwidths that float32 can square, with room for distances
 _FEW = 4  # dimensions up to which differences are as fast as products
 _BLOCKS_SHARE = 0.5  # of the tiles, above which finding out which count costs more than it saves
 
@@ -38,12 +39,12 @@ def kernel_sums(points, Z, sigma, *, algorithm, tolerance):
     Z : ndarray of shape (n_queries, n_features)
         The queries. If they and the points are float32, so is the arithmetic that can be.
     sigma : float
-        Bandwidth.
+        Bandwidth. One whose square float32 cannot hold is computed with in float64.
     algorithm, tolerance
         See :func:`~skflow._kernels.kernel_mean`.
     """
     _check(points, algorithm, tolerance)
-    single = Z.dtype == points.X.dtype == np.float32
+    single = Z.dtype == points.X.dtype == np.float32 and _SIGMA32[0] <= sigma <= _SIGMA32[1]
     allowed = _ROUNDING[np.float32 if single else np.float64] if tolerance is None else tolerance
     share = share_of_blocks(points, sigma, allowed) if algorithm == "auto" else 1.0
     if algorithm == "auto" and tolerance is not None:

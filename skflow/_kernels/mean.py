@@ -1,6 +1,7 @@
 """Kernel means and log-densities: states of queries, how they merge, and what they end in."""
 
 import math
+import sys
 from typing import NamedTuple
 
 import numpy as np
@@ -50,6 +51,11 @@ def partial(Z, X, sigma, values=None, weights=None, *, algorithm="auto", toleran
         )
     if not (math.isfinite(sigma) and sigma > 0):
         raise ValueError(f"sigma must be a positive finite number, got {sigma!r}.")
+    if not sys.float_info.min <= float(sigma) * float(sigma) < math.inf:
+        raise ValueError(
+            f"sigma is {float(sigma)!r}, and its square overflows or vanishes in float64: divide "
+            "Z, X and sigma by a number of their size."
+        )
     log2_sum, mean = kernel_sums(points, Z, sigma, algorithm=algorithm, tolerance=tolerance)
     return KernelState(log2_sum / LOG2_E, mean, points.weight)
 
@@ -149,8 +155,9 @@ def kernel_mean(Z, X, sigma, values=None, weights=None, *, algorithm="auto", tol
     Raises
     ------
     ValueError
-        If shapes do not match, sigma is not positive, no point has a positive weight, or the
-        algorithm cannot be had at this tolerance or in so many dimensions.
+        If shapes do not match, sigma is not positive, no point has a positive weight, squares of
+        sigma or of the points overflow in float64, or the algorithm cannot be had at this
+        tolerance or in so many dimensions.
     ImportError
         If `algorithm` is "nufft" and finufft is not installed.
 

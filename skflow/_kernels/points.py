@@ -24,7 +24,8 @@ class Points:
     Raises
     ------
     ValueError
-        If shapes do not match, there are no points, or none has a positive weight.
+        If shapes do not match, there are no points, none has a positive weight, or their squared
+        distances overflow.
     """
 
     def __init__(self, X, values=None, weights=None):
@@ -67,6 +68,11 @@ class Points:
         self.squared_norms = np.empty(len(X))  # about the centre
         square_norms(X, self.center, self.squared_norms)
         self.radius = math.sqrt(self.squared_norms.max())  # of the outermost point, to the centre
+        if math.isinf(self.radius):
+            raise ValueError(
+                "X has points so far apart, or infinite, that their squared distances overflow in "
+                "float64: divide X, and all that goes with it, by a number of its size."
+            )
         self.scale = 0.0  # log2 of the largest weight
         if weights is not None:
             # Over the largest: in the logits that would cost float32 digits.

@@ -201,9 +201,10 @@ class BaseFlowSampler(OneToOneFeatureMixin, BaseFlow):
         ValueError
             If X or X_base has NaN, infinite or non-numeric entries, differ in width, or have too
             few rows; if the weights are negative or all zero; if all rows of X are the same; if
-            `covariance_type` is "full" and the covariance of X is singular; if early stopping
-            would leave or hold out fewer than two different rows; if `y` are rows, more or fewer
-            than X has: they are ignored, and were to be `X_base`.
+            `covariance_type` is "full" and the covariance of X is singular, or "spherical" and
+            squares of X overflow or vanish; if early stopping would leave or hold out fewer than
+            two different rows; if `y` are rows, more or fewer than X has: they are ignored, and
+            were to be `X_base`.
         FloatingPointError
             If the flow diverges: the step size is too large for the bandwidth.
 

@@ -82,9 +82,11 @@ class SDFlowSampler(BaseFlowSampler):
         Columns of which `sample` gives values that occur in X, such as counts, grades or codes:
         each time the nearest, but that values come as often as in X, within a standard error.
         "auto" takes the columns in which, of the different rows of X, at least every other one
-        shares its value with another; True takes all columns, False none, and an array is a mask,
-        or lists columns by place or name. `transform` and ``particles_`` know nothing of it, nor
-        does `sample` at a `t_stop` before the end.
+        shares its value with another. Where a tenth of them or more share one, such as zero, and
+        the others hardly repeat, this value alone comes back, and the others are real numbers.
+        True takes all columns, False none, and an array is a mask, or lists columns by place or
+        name. `transform` and ``particles_`` know nothing of it, nor does `sample` at a `t_stop`
+        before the end.
     optimizer : {"sgd", "adagrad"} or object with ``init`` and ``step``, default="sgd"
         How a velocity becomes a step; see :mod:`skflow.optimizers`.
     velocity : velocity, default=None
@@ -122,7 +124,7 @@ class SDFlowSampler(BaseFlowSampler):
         The largest `support` of a row that does not lie far outside the base: twice the largest
         distance of a base particle to its nearest neighbour, in bandwidths of the first step.
     is_discrete_ : ndarray of shape (n_features_in_,)
-        Mask of the columns that `sample` puts on values of X.
+        Mask of the columns that `sample` puts on values of X, all of their numbers.
     n_features_in_ : int
         Number of columns.
     feature_names_in_ : ndarray of shape (n_features_in_,)
