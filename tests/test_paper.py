@@ -78,7 +78,7 @@ def test_distances_are_those_of_every_step():
 
 
 def test_a_flow_that_diverges_counts_by_what_it_reached(monkeypatch):
-    wild = clone(METHODS["SVGD"]).set_params(score=lambda rows: -1e3 * rows**3)
+    wild = clone(METHODS["SVGD"]).set_params(target_score=lambda rows: -1e3 * rows**3)
     monkeypatch.setitem(METHODS, "SVGD", wild)
     found = distances(PLAIN._replace(method="SVGD"), trial=0, n_steps=20)
     assert len(found) < 20
