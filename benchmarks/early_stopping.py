@@ -24,13 +24,13 @@ from benchmarks.real_data import DATASETS, OTHERS, halves, load_each
 from benchmarks.report import machine, table
 from skflow import SDFlowGenerator
 from skflow._stopping import EarlyStopping, EnergyStopping
+from skflow._training import Training
 
 REGRESSORS = {
     "network": lambda: None,  # the default
     "forest": lambda: ExtraTreesRegressor(20),
 }
 ENDS = {"whole": None, "energy score": EnergyStopping, "log-density": EarlyStopping}
-EVERY = 10  # steps from one check to the next
 
 
 def judge(regressor, train, heldout, seed, kind):
@@ -46,7 +46,7 @@ def judge(regressor, train, heldout, seed, kind):
             seconds = time.perf_counter() - start
         samples = generator.sample(len(train), random_state=seed)
         kept = generator.n_steps_
-        steps = kept if kind is None else EVERY * len(generator.validation_scores_)
+        steps = kept if kind is None else Training.epoch * len(generator.validation_scores_)
         return [*figures(samples, train, heldout, seed), steps, kept, seconds]
 
 

@@ -11,9 +11,15 @@ import warnings
 
 import matplotlib.pyplot as plt
 import numpy as np
+from scipy.stats import loguniform
 from sklearn.base import clone
 from sklearn.datasets import load_wine
-from sklearn.model_selection import GridSearchCV, ShuffleSplit, train_test_split
+from sklearn.model_selection import (
+    GridSearchCV,
+    RandomizedSearchCV,
+    ShuffleSplit,
+    train_test_split,
+)
 from sklearn.preprocessing import StandardScaler
 
 from skflow import SDFlowSampler
@@ -37,7 +43,16 @@ sampler, grid = SDFlowSampler(n_particles=300, random_state=0), {"bandwidth": ba
 search = GridSearchCV(sampler, grid, scoring=scoring, refit=most_faithful, cv=halves).fit(X)
 
 # %%
-# The same by the density of held-out wines, which is the samplers' own score
+# At random, where a grid would be too large
+# ------------------------------------------
+
+ranges = {"bandwidth": loguniform(1, 4), "n_steps": [50, 100]}
+few = {"n_iter": 5, "cv": halves, "random_state": 0}
+drawn = RandomizedSearchCV(sampler, ranges, scoring=scoring, refit=most_faithful, **few).fit(X)
+print(f"bandwidth {drawn.best_params_['bandwidth']:.2f}, {drawn.best_params_['n_steps']} steps")
+
+# %%
+# The grid by the density of held-out wines, which is the samplers' own score
 # ---------------------------------------------------------------------------
 
 by_density = GridSearchCV(sampler, grid, cv=halves).fit(X)
