@@ -1,5 +1,6 @@
 """Which algorithm computes the kernel sums of which query."""
 
+import math
 from importlib.util import find_spec
 
 import numpy as np
@@ -81,8 +82,10 @@ def _methods(points, sigma, fourier, blocks, single):
         return
     differences = single and suits_differences(points)
     if single and points.X.shape[1] > _FEW:
-        # Faster than differences, but not where many queries have to be computed again.
-        if _is_near(points, sigma, points.radius if differences else 0.0):
+        # Faster than differences, but not where many queries have to be computed again: queries
+        # are points with noise, most often.
+        noise = sigma * math.sqrt(points.X.shape[1])
+        if _is_near(points, sigma, points.radius + noise if differences else 0.0):
             yield _dense32
     if differences:
         yield _differences
