@@ -25,6 +25,7 @@ from benchmarks import (
     judges,
     kernel_speed,
     model_optimization,
+    peak,
     peers,
     quality,
     real_data,
@@ -33,6 +34,7 @@ from benchmarks import (
 )
 from benchmarks.asv_suite import bench_flow, bench_kernel
 from skflow import SDFlowSampler
+from skflow._kernels import vectors
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -179,9 +181,24 @@ def test_kernel_speed_measures_all_contenders(dtype):
     for name in (*kernel_speed.OURS, "numpy"):
         assert results[name].median > 0 and results[name].error < kernel_speed.LIMITS[dtype]
         assert np.isfinite(far[name])
-    row = kernel_speed.summary_row(results, 200, 3, dtype, peak=1e9)
+    row = kernel_speed.summary_row(results, 200, 3, dtype, peaks=(1e9, 2e9))
     assert row[:3] == [200, 3, dtype] and "target 2:" in row[5] and row[7] == "no time"
+    counts = {"float32": (6 + 15, 6 + 5), "float64": (6 + 20, 6 + 10)}[dtype]
+    seconds = [count * 200**2 / peak for count, peak in zip(counts, (1e9, 2e9), strict=True)]
+    assert row[-2:] == [f"{least / results['skflow'].median:.0%}" for least in seconds]
     assert "skflow, points laid out" in kernel_speed.details(results, far, 200)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_peak_is_of_multiply_adds_that_are_made(dtype):
+    numbers = np.random.default_rng(0).uniform(size=(peak._CHAINS, vectors.lanes(dtype)))
+    sums, numbers = np.empty(numbers.shape[1], dtype), numbers.astype(dtype)
+    peak._multiply(numbers, 3, sums)
+    expected = numbers
+    for _ in range(3):
+        expected = expected * numbers[0] + numbers[1]
+    np.testing.assert_allclose(sums, expected.sum(axis=0), rtol=1e-5)
+    assert peak.register_peak(dtype, THREADS, rounds=1000, repeats=1) > 1e6
 
 
 def test_kernel_speed_refuses_ours_when_it_is_wrong(monkeypatch):
