@@ -66,7 +66,7 @@ def peak(function, rows):
 
 # With AdaGrad four copies of each row have a memory, and a change of it; in a diffusion all rows
 # have noise at once, and staged_transform, which it does not bound, holds them at all levels.
-LIMITS = {"adagrad": 20, "diffusion": 14}
+LIMITS = {"adagrad": 20, "diffusion": 13}
 
 
 @every_flow

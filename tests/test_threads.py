@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,7 +22,7 @@ import numpy as np
 import pytest
 
 import skflow
-from skflow._kernels import Points, kernel_mean, nearest
+from skflow._kernels import Points, kernel_mean, nearest, threads
 from skflow._kernels.threads import n_threads, run_in_threads, side_by_side
 
 TESTS, ROOT = Path(__file__).parents[:2]
@@ -203,6 +204,25 @@ def a_caller_that_outlives_the_main_thread():
 
 def test_while_the_interpreter_ends_a_caller_works_alone():
     run(a_caller_that_outlives_the_main_thread)
+
+
+def what_late_threads_keep():
+    """Whether a call's work is alive after it, while those that were asked to help have no time."""
+    pretend_four_cores()
+    end = threading.Event()
+    for _ in range(3):
+        threads._submit(end.wait)
+    work = Census()
+    alive = weakref.ref(work)
+    run_in_threads(work, 8, 4)
+    n_waiting = threads._pool._work_queue.qsize()
+    del work
+    end.set()
+    return n_waiting > 0, alive() is not None
+
+
+def test_a_thread_that_comes_too_late_keeps_no_arrays_alive():
+    assert run(what_late_threads_keep, NUMBA_NUM_THREADS="4") == "(True, False)"
 
 
 # Several functions at the same time

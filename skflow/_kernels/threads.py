@@ -127,6 +127,7 @@ class _Call:
                 _thread.team = None
                 _leave()
             self.end()
+            self.function = None  # arrays, which a thread that comes too late would keep alive
         if self.error is not None:
             try:
                 raise self.error
