@@ -39,7 +39,7 @@ def dense_mean(points, Z, sigma, dtype):
     shifts = np.ceil(np.minimum(0.5 * squared, np.sqrt(squared) * points.radius) * per_unit)
     layout = points.once(Layout, dtype)
     sums, means = layout.means(Z, shifts, per_unit)
-    # Kernels below 2^lowest count as 2^lowest: all of them together as a rounding of the sum.
+    # Kernels below 2^lowest err by at most that: all of them together by a rounding of the sum.
     lost = sums < len(points.X) * 2.0 ** (LOWEST[dtype] + np.finfo(dtype).nmant + 2)
     if lost.any():
         shifts[lost] = layout.highest(Z[lost], shifts[lost], per_unit)
