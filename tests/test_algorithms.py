@@ -51,7 +51,9 @@ def test_blocks_leave_out_no_more_than_the_tolerance(tolerance, width, weighted)
         exact = kernel_mean(Z, X, sigma, weights=weights, algorithm="dense")
         found = kernel_mean(Z, X, sigma, weights=weights, algorithm="blocks", tolerance=tolerance)
         share, of_mean = errors(found, exact, X)
-        rounding = 1e-15 * np.square((np.abs(Z).max(axis=1) + np.abs(X).max()) / sigma) + 1e-13
+        # Two roundings of the logits, whose size is that of squared lengths in bandwidths.
+        lengths = np.linalg.norm(Z, axis=1) + np.linalg.norm(X, axis=1).max()
+        rounding = 2 * np.finfo(float).eps * np.square(lengths / sigma) + 1e-13
         assert np.all(share <= tolerance + rounding) and np.all(share >= -rounding)
         assert np.all(of_mean <= tolerance + rounding)
         if tolerance == 0.3 and sigma == 0.3 and width < 20 and not weighted:
