@@ -331,7 +331,8 @@ def fill_exp2(code, signature):
     t, results, n_vectors = code.arguments
     with code.loop(code.number(0), n_vectors) as i:
         place = code.times(i.index, code.lanes)
-        code.store(code.exp2(code.load(t, place)), results, place)
+        [power] = code.exp2([code.load(t, place)])
+        code.store(power, results, place)
 
 
 @numba.njit

@@ -20,13 +20,15 @@ from skflow._kernels.fourier import (
     fourier_pays,
     n_modes,
 )
+from skflow._kernels.vectors import N_REGISTERS
 
 ALGORITHMS = ("auto", "dense", "blocks", "nufft")
 
 _FLOAT32_REACH = 64.0  # about 4e-6 of error in a float32 logit
 _ROUNDING = {np.float32: 2.0**-24, np.float64: 2.0**-53}
 _SIGMA32 = 2.0**-50, 2.0**50  # bandwidths that float32 can square, with room for distances
-_FEW = 4  # dimensions up to which differences are as fast as products
+# Dimensions up to which differences are as fast as products.
+_FEW = 4 if N_REGISTERS == 32 else 0
 _BLOCKS_SHARE = 0.5  # of the tiles, above which finding out which count costs more than it saves
 
 

@@ -81,20 +81,24 @@ class _Code(Vectors):
             places = [self.plus(start, p * self.lanes) for p in range(PANEL)]
             return [b.fsub(self.load(biases, place), shift) for place in places]
 
-        zeros = [self.constant(0.0)] * PANEL
-        sums = [
-            [self.variable(first) for first in (zeros if scale else biases_less_shift(q))]
-            for q in quad
-        ]
+        def starts(q):
+            return [self.constant(0.0)] * PANEL if scale else biases_less_shift(q)
+
         first = self.times(start, n_dims)
-        with self.loop(self.number(0), n_dims) as k:
-            place = self.plus(first, self.times(k.index, PANEL * self.lanes))
-            x = [self.load(panels, self.plus(place, p * self.lanes)) for p in range(PANEL)]
-            for q, row in zip(quad, sums, strict=True):
-                z = self.spread(queries, self.plus(self.times(k.index, GROUP), q))
-                for p, total in enumerate(row):
-                    factors = [b.fsub(x[p], z)] * 2 if scale else [z, x[p]]
-                    b.store(self.multiply_add(*factors, b.load(total)), total)
+        # A difference takes one more register than there are sixteen: fewer queries at a time.
+        parts = [quad[:2], quad[2:]] if scale and N_REGISTERS == 16 else [quad]
+        sums = []
+        for part in parts:
+            rows = [[self.variable(value) for value in starts(q)] for q in part]
+            with self.loop(self.number(0), n_dims) as k:
+                place = self.plus(first, self.times(k.index, PANEL * self.lanes))
+                x = [self.load(panels, self.plus(place, p * self.lanes)) for p in range(PANEL)]
+                for q, row in zip(part, rows, strict=True):
+                    z = self.spread(queries, self.plus(self.times(k.index, GROUP), q))
+                    for p, total in enumerate(row):
+                        factors = [b.fsub(x[p], z)] * 2 if scale else [z, x[p]]
+                        b.store(self.multiply_add(*factors, b.load(total)), total)
+            sums += rows
         totals = [self.get(row) for row in sums]
         if not scale:
             return totals
@@ -135,17 +139,32 @@ def weigh(code, signature):
     """
     queries, shifts, panels, biases, panel, n_dims, kernels, sums, *scale = code.arguments
     b = code.builder
-    width = PANEL * code.lanes
+
+    def places(q):
+        first = code.times(q, PANEL * code.lanes)
+        return [code.plus(first, p * code.lanes) for p in range(PANEL)]
+
+    def add_up(q, logits):
+        place = code.times(q, code.lanes)
+        total = code.load(sums, place)
+        for kernel, at in zip(code.exp2(logits), places(q), strict=True):
+            code.store(kernel, kernels, at)
+            total = b.fadd(total, kernel)
+        code.store(total, sums, place)
+
     with code.quads() as quad:
         rows = code.logits(quad, queries, shifts, panels, biases, panel, n_dims, scale)
-        for q, row in zip(quad, rows, strict=True):
-            place = code.times(q, code.lanes)
-            total = code.load(sums, place)
-            for p, logit in enumerate(row):
-                kernel = code.exp2(logit)
-                code.store(kernel, kernels, code.plus(code.times(q, width), p * code.lanes))
-                total = b.fadd(total, kernel)
-            code.store(total, sums, place)
+        if N_REGISTERS == 32:
+            for q, row in zip(quad, rows, strict=True):
+                add_up(q, row)
+        else:
+            # Beside the logits there is no room for what the exponential needs: LLVM would begin
+            # all of them, and move coefficients and halves of results to the stack and back.
+            for q, row in zip(quad, rows, strict=True):
+                for logit, at in zip(row, places(q), strict=True):
+                    code.store(logit, kernels, at)
+            with code.loop(quad[0], code.plus(quad[0], _QUAD)) as q:
+                add_up(q.index, [code.load(kernels, at) for at in places(q.index)])
 
 
 @_loop

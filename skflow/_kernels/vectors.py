@@ -144,35 +144,42 @@ class Vectors:
         lanes = self.builder.fcmp_ordered("<", a, b)
         return self.builder.zext(self.builder.bitcast(lanes, ir.IntType(self.lanes)), integer)
 
-    def exp2(self, t):
-        """``2^t`` for t from about `lowest` to 0; below it less than ``2^(lowest + 1)``."""
+    def exp2(self, vectors):
+        """``2^t`` for each t from about `lowest` to 0; below it less than ``2^(lowest + 1)``."""
         if VECTOR_BYTES == 64:
-            return self._exp2_avx512(t)
-        b = self.builder
+            return map(self._exp2_avx512, vectors)
         # Adding 1.5 * 2^mantissa_bits leaves round(t) in the low bits of the sum: less the number
         # added, it is the rounded value; moved into the exponent field, it multiplies by 2^round.
-        magic = self.constant(1.5 * 2**self.mantissa_bits)
-        t = self.maximum(t, self.constant(self.lowest))
-        shifted = b.fadd(t, magic)
-        f = b.fsub(t, b.fsub(shifted, magic))
-        power = self._polynomial(f)
+        # All vectors take a step before any takes the next: none waits for its own last step.
+        b, magic = self.builder, self.constant(1.5 * 2**self.mantissa_bits)
+        vectors = [self.maximum(t, self.constant(self.lowest)) for t in vectors]
+        shifted = [b.fadd(t, magic) for t in vectors]
+        rounded = [b.fsub(s, magic) for s in shifted]
+        powers = self._polynomial([b.fsub(t, n) for t, n in zip(vectors, rounded, strict=True)])
         shift = ir.Constant(ir.IntType(self.align * 8), self.mantissa_bits)
         shift = ir.Constant(self.integers, [shift] * self.lanes)
-        exponent = b.shl(b.bitcast(shifted, self.integers), shift)
-        return b.bitcast(b.add(b.bitcast(power, self.integers), exponent), self.type)
+        exponents = [b.shl(b.bitcast(s, self.integers), shift) for s in shifted]
+        return [
+            b.bitcast(b.add(b.bitcast(power, self.integers), exponent), self.type)
+            for power, exponent in zip(powers, exponents, strict=True)
+        ]
 
-    def _polynomial(self, f):
-        """2^f for f in [-1/2, 1/2]."""
-        *rest, power = map(self.constant, self.coefficients)
+    def _polynomial(self, vectors):
+        """2^f for each f in [-1/2, 1/2]."""
+        *rest, highest = map(self.constant, self.coefficients)
+        powers = [highest] * len(vectors)
         for coefficient in reversed(rest):
-            power = self.multiply_add(power, f, coefficient)
-        return power
+            powers = [
+                self.multiply_add(power, f, coefficient)
+                for power, f in zip(powers, vectors, strict=True)
+            ]
+        return powers
 
     def _exp2_avx512(self, t):
         """The same where one instruction multiplies by 2^n, and 0 below `lowest`."""
         b, letters = self.builder, "ps" if self.align == 4 else "pd"
         n = self._call("llvm.rint", t)
-        power = self._polynomial(b.fsub(t, n))
+        [power] = self._polynomial([b.fsub(t, n)])
         counts = b.fcmp_ordered(">=", t, self.constant(self.lowest))
         counts = b.bitcast(counts, ir.IntType(self.lanes))
         instruction = f"llvm.x86.avx512.mask.scalef.{letters}.512"
