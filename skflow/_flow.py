@@ -148,12 +148,19 @@ class ParticleFlow:
         """Largest distance of a row to the target's mean, in its largest coordinate."""
         return float(np.abs(rows - self._center).max())
 
-    def step(self, state):
+    def step(self, state, noise=None):
         """State after one more step; see :meth:`move`."""
-        return self._learn(self.move(state))
+        return self._learn(self.move(state, noise))
 
-    def move(self, state):
+    def move(self, state, noise=None):
         """State after one more step, of which the velocity has not learned yet.
+
+        Parameters
+        ----------
+        state : FlowState
+            The state before.
+        noise : ndarray, default=None
+            :meth:`noise` of this step and of the particles that it moves, where it is known.
 
         Raises
         ------
@@ -165,7 +172,8 @@ class ParticleFlow:
         sigma, eta = self.sigmas[k], self.etas[k]
         rows = self.particle_rows(state)
         y = Y[rows]
-        z = noised(y, self.noises[k], self.rng(k, NOISE))
+        noise = self.noise(k, y) if noise is None else noise
+        z = y if noise is None else y + noise
         v = self.field(state)(z)
         if np.shape(v) != z.shape or not np.isfinite(v).all():
             raise FloatingPointError(
@@ -233,6 +241,13 @@ class ParticleFlow:
             return slice(None)
         epoch, turn = divmod(k, length)
         return np.array_split(self.rng(epoch, stream).permutation(n_rows), length)[turn]
+
+    def noise(self, k, rows):
+        """Noise of step k for rows, in their dtype; None where there is none."""
+        if self.noises[k] == 0:
+            return None
+        noise = self.noises[k] * self.rng(k, NOISE).standard_normal(rows.shape)
+        return noise.astype(rows.dtype, copy=False)
 
     def rng(self, number, stream):
         """Random generator of a step or epoch."""

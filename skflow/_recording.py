@@ -38,7 +38,7 @@ import numpy as np
 
 from skflow._fixed_point import solve
 from skflow._flow import PAIR, noised
-from skflow._kernels import Search, nearest, side_by_side
+from skflow._kernels import Search, n_threads, nearest, run_in_threads, side_by_side
 from skflow._pieces import pieces
 from skflow._stand_in import stand_in
 
@@ -47,6 +47,8 @@ __all__ = ["RecordedFlow", "split_time", "stretch", "times_along_the_way"]
 
 # One pair a step is hardly enough for the law of the particles in a short flow; four gain little.
 _N_PAIRS = 2
+_NUMBERS_AHEAD = 2**17  # of noise that is drawn at a time
+_WORK_A_NORMAL = 250  # multiply-adds that take as long as to draw one
 _WORK_A_NUMBER = 1000  # multiply-adds that a random number and the search for its row are worth
 # What a step holds of a row, in numbers: arrays as wide as it, and neighbours with their shares.
 _ROWS_A_COPY, _NEIGHBORS_A_COPY, _ROWS_TO_SOLVE = 8, 24, 16
@@ -109,9 +111,8 @@ class RecordedFlow:
         self.every = _distance_of_kept_states(flow.n_steps, affordable)
         self.kept = [self.last]
         self._distances = [0.0]
-        stop = False
-        while self.n_steps < flow.n_steps and not stop:
-            self.last = flow.step(self.last)
+        for noise in self._noises(Y):
+            self.last = flow.step(self.last, noise)
             moved = self.last.particles - Y
             self._distances.append(
                 math.sqrt(np.einsum("ij,ij->", moved, moved, dtype=float) / len(Y))
@@ -119,6 +120,8 @@ class RecordedFlow:
             stop = on_step is not None and on_step(self)
             if self.n_steps % self.every == 0:
                 self._keep_last()
+            if stop:
+                break
         self._keep_last()
         self.last = self.kept[-1]
 
@@ -170,6 +173,21 @@ class RecordedFlow:
     @property
     def _is_noisy(self):
         return max(self.flow.noises) > 0
+
+    def _noises(self, Y):
+        """Yield the noise of each step, drawn some steps at a time in threads; None if unknown."""
+        flow = self.flow
+        n_ahead = max(1, _NUMBERS_AHEAD // Y.size)
+        for first in range(0, flow.n_steps, n_ahead):
+            noises = [None] * min(n_ahead, flow.n_steps - first)
+
+            def draw(start, stop, first=first, noises=noises):
+                for i in range(start, stop):
+                    noises[i] = flow.noise(first + i, Y)
+
+            if self.epoch == 1:  # or all steps have rows of their own
+                run_in_threads(draw, len(noises), n_threads(_WORK_A_NORMAL * len(noises) * Y.size))
+            yield from noises
 
     # --- one step -------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from skflow import _recording
 from skflow._flow import PAIR, TARGET_ORDER, ParticleFlow
 from skflow._recording import RecordedFlow
 from skflow.datasets import make_gaussian_grid
@@ -140,8 +141,8 @@ class Counting(ParticleFlow):
         super().__init__(*args, **kwargs)
         self.made, self.peak = [], 0
 
-    def step(self, state):
-        following = super().step(state)
+    def step(self, state, noise=None):
+        following = super().step(state, noise)
         self.made += [weakref.ref(following.particles)]
         self.peak = max(self.peak, sum(reference() is not None for reference in self.made))
         return following
@@ -163,6 +164,22 @@ def test_memory_is_bounded(n_states, optimizer):
     if isinstance(optimizer, SGD):
         recorded.carry_back(moved)
     assert flow.peak <= allowed + 2  # beside the epoch at work and the state in the making
+
+
+@pytest.mark.parametrize("numbers", [1, 1000, 2**17])  # of noise drawn at a time: 1, 2 or all steps
+@pytest.mark.parametrize("n_threads", [1, 2])
+@pytest.mark.parametrize("noise_scale", [0.0, 1.0, lambda t: max(0.0, 0.5 - t)])
+@every_case
+def test_noise_is_the_same_whenever_it_is_drawn(
+    batch_size, noise_scale, n_threads, numbers, monkeypatch
+):
+    monkeypatch.setattr(_recording, "_NUMBERS_AHEAD", numbers)
+    monkeypatch.setattr(_recording, "n_threads", lambda work: n_threads)
+    flow, Y = make_flow(noise_scale=noise_scale, batch_size=batch_size), base_rows(200)
+    state = flow.init(Y)
+    while state.step < N_STEPS:
+        state = flow.step(state)
+    assert_array_equal(RecordedFlow(flow, Y, 1e9).particles, state.particles)
 
 
 # --- rows, stages, times --------------------------------------------------------------------------

@@ -26,11 +26,11 @@ How it works, from the outside in:
 Precision. Writing ``-|z - x|^2 / 2`` as ``z.x - |x|^2 / 2 - |z|^2 / 2`` costs one multiply-add a
 dimension, but its rounding error grows with ``|z| |x| / sigma^2`` (norms about the centre of the
 points). In float32, queries for which that number exceeds ``_FLOAT32_REACH``, and all in few
-dimensions, are computed by direct differences ``x - z`` instead; in float64 where these would not
-do either, because all kernels of a query are tiny, or there are many dimensions. The choice depends
-on the query and on the points, never on the other queries. In float64 the same number is harmless
-up to about 1e12 (a log-density is then good to 1e-4); where sigma is a ten-millionth of the spread
-of the points, a log-density is off by a tenth.
+dimensions where that is as fast, are computed by direct differences ``x - z`` instead; in float64
+where these would not do either, because all kernels of a query are tiny, or there are many
+dimensions. The choice depends on the query and on the points, never on the other queries. In
+float64 the same number is harmless up to about 1e12 (a log-density is then good to 1e-4); where
+sigma is a ten-millionth of the spread of the points, a log-density is off by a tenth.
 
 A query's arithmetic does not depend on its neighbours, so results have the same bits for any
 number of threads and any split of the queries: with every algorithm, and where "auto" chooses among
@@ -41,7 +41,7 @@ from skflow._kernels.compiled import share_out
 from skflow._kernels.mean import KernelState, exchange, finalize, kernel_mean, merge, partial
 from skflow._kernels.neighbors import Search, nearest
 from skflow._kernels.points import Points
-from skflow._kernels.threads import side_by_side
+from skflow._kernels.threads import n_threads, run_in_threads, side_by_side
 
 __all__ = [
     "KernelState",
@@ -51,8 +51,10 @@ __all__ = [
     "finalize",
     "kernel_mean",
     "merge",
+    "n_threads",
     "nearest",
     "partial",
+    "run_in_threads",
     "share_out",
     "side_by_side",
 ]
