@@ -201,6 +201,31 @@ def test_auto_takes_the_series_where_it_pays_and_is_allowed(monkeypatch):
     assert not calls
 
 
+@finufft
+def test_points_are_not_sorted_where_a_series_is_cheaper_than_that(monkeypatch):
+    X = np.random.default_rng(0).normal(size=(20_000, 2))
+    expected = kernel_mean(X, X, 0.5, tolerance=1e-6)
+    monkeypatch.setattr(algorithms, "share_of_blocks", None)
+    found = kernel_mean(X, X, 0.5, tolerance=1e-6)
+    assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
+
+
+@finufft
+@pytest.mark.parametrize(
+    ("n_queries", "sigma", "rest"),
+    [(9000, 0.01, "blocks"), (9000, 1.0, "dense"), (9, 0.01, "dense")],
+)
+def test_rows_that_a_series_leaves_are_summed_by_what_is_fastest(
+    n_queries, sigma, rest, monkeypatch
+):
+    X = np.random.default_rng(0).uniform(size=(9000, 2))
+    nothing = np.zeros(n_queries), np.zeros((n_queries, 2)), np.zeros(n_queries, dtype=bool)
+    monkeypatch.setattr(algorithms, "fourier_mean", lambda *arguments: nothing)
+    found = kernel_mean(X[:n_queries], X, sigma, algorithm="nufft", tolerance=1e-6)
+    expected = kernel_mean(X[:n_queries], X, sigma, algorithm=rest, tolerance=1e-6)
+    assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
+
+
 # --- errors --------------------------------------------------------------------------------------
 
 

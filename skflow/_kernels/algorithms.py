@@ -5,7 +5,7 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from skflow._kernels.blocks import blocks_mean, share_of_blocks
+from skflow._kernels.blocks import blocks_cost, blocks_mean, share_of_blocks
 from skflow._kernels.dense import (
     dense_mean,
     differences_mean,
@@ -16,8 +16,8 @@ from skflow._kernels.fourier import (
     LEAST_TOLERANCE,
     MOST_DIMENSIONS,
     MOST_MODES,
+    fourier_cost,
     fourier_mean,
-    fourier_pays,
     n_modes,
 )
 from skflow._kernels.vectors import N_REGISTERS
@@ -49,18 +49,11 @@ def kernel_sums(points, Z, sigma, *, algorithm, tolerance):
     _check(points, algorithm, tolerance)
     single = Z.dtype == points.X.dtype == np.float32 and _SIGMA32[0] <= sigma <= _SIGMA32[1]
     allowed = _ROUNDING[np.float32 if single else np.float64] if tolerance is None else tolerance
-    share = share_of_blocks(points, sigma, allowed) if algorithm == "auto" else 1.0
-    if algorithm == "auto" and tolerance is not None:
-        pairs = share * len(points.X) * len(Z)
-        if fourier_pays(points, sigma, allowed, len(Z), pairs):
-            algorithm = "nufft"
+    if algorithm == "auto":
+        algorithm = _fastest(points, len(Z), sigma, single, tolerance, allowed)
     sums, means = np.empty(len(Z)), np.empty((len(Z), points.n_values))
     left = np.arange(len(Z))
-    fourier = algorithm == "nufft" and n_modes(points, sigma, allowed) <= MOST_MODES
-    narrow = algorithm == "nufft" and not fourier  # a series would take memory and time without end
-    blocks = narrow or algorithm == "blocks"
-    blocks = blocks or share < (_BLOCKS_SHARE / 2 if single else _BLOCKS_SHARE)
-    for method in _methods(points, sigma, fourier, blocks, single):
+    for method in _methods(points, sigma, algorithm, single, allowed):
         if len(left) == 0:
             break
         everything = len(left) == len(Z)
@@ -75,11 +68,32 @@ def kernel_sums(points, Z, sigma, *, algorithm, tolerance):
     return sums, means
 
 
-def _methods(points, sigma, fourier, blocks, single):
+def _fastest(points, n_queries, sigma, single, tolerance, allowed):
+    """The algorithm that takes the least time; without a tolerance whatever the queries are."""
+    series = dense = math.inf
+    if tolerance is not None:
+        series = fourier_cost(points, sigma, allowed, n_queries)
+        dense = len(points.X) * n_queries / (2 if single else 1)
+        if series < min(dense, blocks_cost(points, n_queries)):
+            return "nufft"  # points need not be sorted to find out how many of them count
+    share = share_of_blocks(points, sigma, allowed)
+    blocks = share < (_BLOCKS_SHARE / 2 if single else _BLOCKS_SHARE)
+    exact = blocks_cost(points, n_queries, share) if blocks else dense
+    if series < exact:
+        return "nufft"
+    return "blocks" if blocks else "dense"
+
+
+def _methods(points, sigma, algorithm, single, allowed):
     """One after the other, each for the queries that those before it were not certain about."""
-    if fourier:
-        yield fourier_mean
-    if blocks:
+    if algorithm == "nufft":
+        if n_modes(points, sigma, allowed) <= MOST_MODES:
+            yield fourier_mean
+            yield _without_series
+        # Else a series would take memory and time without end.
+        yield _blocks
+        return
+    if algorithm == "blocks":
         yield _blocks
         return
     differences = single and suits_differences(points)
@@ -137,6 +151,15 @@ def _is_near(points, sigma, lengths=0.0):
 
 def _dense64(points, Z, sigma, tolerance):
     sums, means = dense_mean(points, Z, sigma, np.float64)
+    return sums, means, np.ones(len(Z), dtype=bool)
+
+
+def _without_series(points, Z, sigma, tolerance):
+    """Rows that a series left: in tiles if these are many rows and few points count for each."""
+    many = len(points.X) * len(Z) > blocks_cost(points, len(Z))
+    if many and share_of_blocks(points, sigma, tolerance) < _BLOCKS_SHARE:
+        return _blocks(points, Z, sigma, tolerance)
+    sums, means = kernel_sums(points, Z, sigma, algorithm="dense", tolerance=None)
     return sums, means, np.ones(len(Z), dtype=bool)
 
 

@@ -9,10 +9,14 @@ from skflow._kernels.loops import GROUP
 from skflow._kernels.points import LOG2_E
 from skflow._kernels.repeats import merged, share_of_distinct
 from skflow._kernels.tiles import bound_kernels, sort_into_tiles, stream_tiles
+from skflow._kernels.vectors import lanes
 
 TILE = 96  # points; a whole number of panels for every register file
 _N_EXAMPLES = 50
 _LEAST_POINTS = 4096
+# Of what is not passed over: kernels are computed twice, first to find the largest.
+_PAIRS_A_PAIR = 1.6
+_PAIRS_A_ROW = 350  # to sort, and to find out, that one lane of a vector computes in the same time
 
 
 class Tiles:
@@ -110,3 +114,11 @@ def share_of_blocks(points, sigma, tolerance):
         bound_kernels(row, row, tiles.boxes, per_unit, bounds)
         needed += np.count_nonzero(bounds > _cut(tiles.n_points, tolerance))
     return distinct * needed / (len(bounds) * len(tiles.examples))
+
+
+def blocks_cost(points, n_queries, share=0.0):
+    """In the time of how many pairs of a query and a point a share of them is summed in tiles."""
+    n_rows = len(points.X) + n_queries
+    return _PAIRS_A_PAIR * share * len(points.X) * n_queries + _PAIRS_A_ROW * (
+        lanes(np.float64) * n_rows
+    )

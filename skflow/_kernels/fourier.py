@@ -13,6 +13,7 @@ import numpy as np
 
 from skflow._kernels.dense import dense_mean
 from skflow._kernels.threads import n_openmp_threads
+from skflow._kernels.vectors import lanes
 
 LEAST_TOLERANCE = 1e-10
 MOST_DIMENSIONS = 3
@@ -22,9 +23,11 @@ _MARGIN = 3.0  # bandwidths outside the points' box in which queries are answere
 _SAFETY = 10.0  # times the largest error that was measured
 _N_MEASURED = 50
 MOST_MODES = 2**23
-# Of a query and a point, exactly, in the time of one row by dimensions, and of one mode.
-_PAIRS_A_ROW = {1: 300, 2: 1500, 3: 7000}
-_PAIRS_A_MODE = 2000
+# What a row and a mode cost by dimensions, and what remains, in pairs of a query and a point that
+# one lane of a vector computes in the same time.
+_PAIRS_A_ROW = {1: 60, 2: 200, 3: 660}
+_PAIRS_A_MODE = {1: 110, 2: 220, 3: 550}
+_PAIRS_AT_ALL = 800_000
 
 
 def fourier_mean(points, Z, sigma, tolerance):
@@ -134,13 +137,19 @@ def _shape(periods, sigma, accuracy):
     return tuple(2 * math.ceil(_reach(accuracy) * p / (2 * np.pi * sigma)) + 1 for p in periods)
 
 
-def fourier_pays(points, sigma, tolerance, n_queries, n_pairs):
-    """Whether a series is at hand, and cheaper than so many pairs of a query and a point."""
-    if points.X.shape[1] > MOST_DIMENSIONS or tolerance < LEAST_TOLERANCE:
-        return False
+def fourier_cost(points, sigma, tolerance, n_queries):
+    """In the time of how many pairs of a query and a point a series is summed, if one can be had.
+
+    Infinity in more dimensions, for too many modes or digits, and without finufft.
+    """
+    width = points.X.shape[1]
+    if width > MOST_DIMENSIONS or tolerance < LEAST_TOLERANCE or find_spec("finufft") is None:
+        return math.inf
     n_rows, modes = len(points.X) + n_queries, n_modes(points, sigma, tolerance)
-    cost = _PAIRS_A_ROW[points.X.shape[1]] * n_rows + _PAIRS_A_MODE * modes
-    return modes <= MOST_MODES and cost < n_pairs and find_spec("finufft") is not None
+    if modes > MOST_MODES:
+        return math.inf
+    cost = _PAIRS_A_ROW[width] * n_rows + _PAIRS_A_MODE[width] * modes + _PAIRS_AT_ALL
+    return lanes(np.float64) * cost
 
 
 def n_modes(points, sigma, tolerance):
