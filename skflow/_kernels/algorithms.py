@@ -138,9 +138,10 @@ def _differences(points, Z, sigma, tolerance):
 def _dense32(points, Z, sigma, tolerance):
     """The queries that float32 can carry: norms about the centre decide."""
     near = _is_near(points, sigma, np.sqrt(squared_lengths(points, Z)))
+    if near.all():
+        return (*dense_mean(points, Z, sigma, np.float32), near)
     sums, means = np.empty(len(Z)), np.empty((len(Z), points.n_values))
-    rows = slice(None) if near.all() else near
-    sums[rows], means[rows] = dense_mean(points, Z[rows], sigma, np.float32)
+    sums[near], means[near] = dense_mean(points, Z[near], sigma, np.float32)
     return sums, means, near
 
 
