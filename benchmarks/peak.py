@@ -50,6 +50,9 @@ def register_peak(dtype, threads=2, rounds=_ROUNDS, repeats=5):
 def _fastest(contenders, threads, repeats):
     with n_threads(threads):
         results = measure(contenders, repeats=repeats, threads=threads)
+    refused = [result.reason for result in results.values() if not result.seconds]
+    if refused:
+        raise RuntimeError("; ".join(refused))
     return min(min(result.seconds) for result in results.values())
 
 
