@@ -118,7 +118,5 @@ def share_of_blocks(points, sigma, tolerance):
 
 def blocks_cost(points, n_queries, share=0.0):
     """In the time of how many pairs of a query and a point a share of them is summed in tiles."""
-    n_rows = len(points.X) + n_queries
-    return _PAIRS_A_PAIR * share * len(points.X) * n_queries + _PAIRS_A_ROW * (
-        lanes(np.float64) * n_rows
-    )
+    rows = _PAIRS_A_ROW * lanes(np.float64) * (len(points.X) + n_queries)
+    return rows + _PAIRS_A_PAIR * share * len(points.X) * n_queries
