@@ -53,7 +53,12 @@ def steps(monkeypatch):
     """The steps of Algorithm 1 that are taken."""
     taken = []
     step = ParticleFlow.step
-    monkeypatch.setattr(ParticleFlow, "step", lambda f, s: (taken.append(s.step), step(f, s))[1])
+
+    def count(flow, state, noise=None):
+        taken.append(state.step)
+        return step(flow, state, noise)
+
+    monkeypatch.setattr(ParticleFlow, "step", count)
     return taken
 
 
