@@ -58,9 +58,11 @@ def times_of_steps(n_steps):
 
 def noised(Y, scale, rng):
     """Y plus Gaussian noise of the given standard deviation, in the dtype of Y."""
-    if scale == 0:
-        return Y
-    return Y + (scale * rng.standard_normal(Y.shape)).astype(Y.dtype, copy=False)
+    return Y if scale == 0 else Y + _noise_for(Y, scale, rng)
+
+
+def _noise_for(Y, scale, rng):
+    return (scale * rng.standard_normal(Y.shape)).astype(Y.dtype, copy=False)
 
 
 class ParticleFlow:
@@ -244,10 +246,8 @@ class ParticleFlow:
 
     def noise(self, k, rows):
         """Noise of step k for rows, in their dtype; None where there is none."""
-        if self.noises[k] == 0:
-            return None
-        noise = self.noises[k] * self.rng(k, NOISE).standard_normal(rows.shape)
-        return noise.astype(rows.dtype, copy=False)
+        scale = self.noises[k]
+        return None if scale == 0 else _noise_for(rows, scale, self.rng(k, NOISE))
 
     def rng(self, number, stream):
         """Random generator of a step or epoch."""

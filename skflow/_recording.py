@@ -185,7 +185,7 @@ class RecordedFlow:
                 for i in range(start, stop):
                     noises[i] = flow.noise(first + i, Y)
 
-            if self.epoch == 1:  # or all steps have rows of their own
+            if self.epoch == 1 and self._is_noisy:  # mini-batches have rows of their own
                 run_in_threads(draw, len(noises), n_threads(_WORK_A_NORMAL * len(noises) * Y.size))
             yield from noises
 

@@ -86,14 +86,11 @@ def _fastest(points, n_queries, sigma, single, tolerance, allowed):
 
 def _methods(points, sigma, algorithm, single, allowed):
     """One after the other, each for the queries that those before it were not certain about."""
-    if algorithm == "nufft":
-        if n_modes(points, sigma, allowed) <= MOST_MODES:
-            yield fourier_mean
-            yield _without_series
-        # Else a series would take memory and time without end.
-        yield _blocks
+    if algorithm == "nufft" and n_modes(points, sigma, allowed) <= MOST_MODES:
+        yield fourier_mean
+        yield _without_series
         return
-    if algorithm == "blocks":
+    if algorithm != "dense":  # a series of more modes would take memory and time without end
         yield _blocks
         return
     differences = single and suits_differences(points)
