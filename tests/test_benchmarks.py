@@ -201,6 +201,11 @@ def test_the_peak_is_of_multiply_adds_that_are_made(dtype):
     assert peak.register_peak(dtype, THREADS, rounds=1000, repeats=1) > 1e6
 
 
+def test_a_peak_that_cannot_be_measured_says_why():
+    with pytest.raises(RuntimeError, match="division by zero"):
+        peak._fastest({"broken": lambda: 1 / 0}, THREADS, repeats=1)
+
+
 def test_kernel_speed_refuses_ours_when_it_is_wrong(monkeypatch):
     monkeypatch.setattr(kernel_speed, "kernel_mean", lambda Z, X, sigma, **_: (Z + 1e-3, None))
     results, _ = kernel_speed.run(100, 2, "float64", 1, THREADS, peers={})
