@@ -6,6 +6,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Processes side by side keep the cores busy. numpy reads this when it is imported.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import skflow
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # benchmarks are not installed

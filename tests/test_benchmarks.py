@@ -530,6 +530,7 @@ def test_the_family_is_judged_and_drawn(tmp_path, monkeypatch):
     rows = list(family.run(["wine"], 1, few, {}))
     assert [name for _, name, _ in rows] == list(few)
     assert np.isfinite([means for _, _, means in rows]).all()
+    monkeypatch.setattr(family, "FORMS", few)
     assert (family.generate(n_rows=100, repeats=1) > 0).all()
     family.draw(tmp_path, names=("SDFlowSampler", "SDFlowGenerator"))
     pictures = sorted(path.name for path in tmp_path.iterdir())

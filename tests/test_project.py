@@ -35,7 +35,7 @@ def test_readme_has_two_commands():
         assert block.startswith("python3 -m venv .venv && .venv/bin/pip install -q ")
     quickstart, tests = (block.strip() for block in blocks)
     assert quickstart.endswith('".[plots]" && .venv/bin/python examples/quickstart.py')
-    assert tests.endswith('-e ".[tests]" && .venv/bin/python -m pytest')
+    assert tests.endswith('-e ".[tests]" && .venv/bin/python -m pytest -n 2')
 
 
 def test_the_quickstart_exists():

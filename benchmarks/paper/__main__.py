@@ -5,7 +5,7 @@
 
 Everything, unless tables or figures are named. Cells are computed side by side and kept, so that
 what was interrupted goes on; other code computes them again. Tables come as CSV, a line for each
-cell, and as Markdown. `--quick` makes one trial of 50 steps of every cell, and figures of 50
+cell, and as Markdown. `--quick` makes one trial of 20 steps of every cell, and figures of 20
 steps: enough to see that all runs, too few to converge.
 """
 
@@ -52,7 +52,7 @@ def main(arguments=None):
     tables, figures = options.table, options.figure
     if not tables and not figures:
         tables, figures = list(TABLES), list(FIGURES)
-    n_trials, n_steps = (1, 50) if options.quick else (options.trials, N_STEPS)
+    n_trials, n_steps = (1, 20) if options.quick else (options.trials, N_STEPS)
     folder = options.folder / "quick" if options.quick else options.folder
     folder.mkdir(parents=True, exist_ok=True)
     for problem in dict.fromkeys(TABLES[number] for number in tables):
