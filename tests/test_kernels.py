@@ -348,7 +348,8 @@ def exp2(t):
     return results[: len(t)]
 
 
-MOST_ULPS = {np.float32: 2.0, np.float64: 2.8}  # measured: 1.98 and 2.69
+# Relative errors in machine epsilons. Measured: 1.49 and 1.50 with AVX-512, 1.33 and 1.84 without.
+MOST = {np.float32: 1.5, np.float64: 1.9}
 
 
 @every_dtype
@@ -356,8 +357,8 @@ def test_exp2(dtype):
     lowest = np.finfo(dtype).minexp
     t = np.append(np.linspace(lowest, 0, 1_000_001)[1:], np.linspace(-2, 0, 500_001)).astype(dtype)
     exact = np.exp2(t.astype(np.longdouble))
-    ulps = np.abs(exp2(t) - exact) / np.spacing(exact.astype(dtype))
-    assert ulps.max() <= MOST_ULPS[dtype]
+    errors = np.abs(exp2(t) / exact - 1)
+    assert errors.max() / np.finfo(dtype).eps <= MOST[dtype]
     below = exp2(np.array([lowest, lowest - 0.5, 2 * lowest, -1e30], dtype))
     assert below[0] == 2.0**lowest
     assert np.all((below >= 0) & (below <= 2.0**lowest))

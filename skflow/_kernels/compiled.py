@@ -18,6 +18,7 @@ from skflow._kernels.loops import (
     settle_lanes,
     weigh,
 )
+from skflow._kernels.vectors import VECTOR_BYTES
 
 # Terms that are added in the precision of the data, lane by lane, before what they make is added
 # up in float64.
@@ -52,6 +53,17 @@ def _let_saving_fail(compiled):
             save(*arguments)
 
     cache.save_overload = save_or_not
+
+
+@njit()
+def zero_vectors(shape, like):
+    """Zeros of the dtype of an array, which start where a vector does."""
+    size = 1
+    for n in shape:
+        size *= n
+    room = np.zeros(size + VECTOR_BYTES // like.itemsize, like.dtype)
+    start = -room.ctypes.data % VECTOR_BYTES // like.itemsize
+    return room[start : start + size].reshape(shape)
 
 
 @njit(fastmath={"reassoc", "contract", "nsz"})
@@ -137,11 +149,11 @@ def stream(rows, shifts, units, layout, biases, groups_a_block, value_center, su
     n_vectors = n_values if values.ndim == 3 else n_values // lanes
     run = _RUN if values.ndim == 3 else 1
     step = _SUBTOTAL // PANEL // run * run
-    kernels = np.empty((run, GROUP, width), dtype)
+    kernels = zero_vectors((run, GROUP, width), panels)
     queries = np.empty((groups_a_block, n_dims, GROUP), dtype)
     logit_shifts = np.empty((groups_a_block, GROUP), dtype)
-    kernel_sums = np.zeros((groups_a_block, GROUP, lanes), dtype)
-    value_sums = np.zeros((groups_a_block, GROUP, n_vectors * lanes), dtype)
+    kernel_sums = zero_vectors((groups_a_block, GROUP, lanes), panels)
+    value_sums = zero_vectors((groups_a_block, GROUP, n_vectors * lanes), panels)
     kernel_totals = np.empty((groups_a_block, GROUP))
     value_totals = np.empty((groups_a_block, GROUP, n_values))
     for first in range(0, rows.shape[0], groups_a_block * GROUP):
@@ -173,7 +185,7 @@ def stream_highest(rows, shifts, units, panels, biases, tops):
     n_panels, n_dims, width = panels.shape
     queries = np.empty((1, n_dims, GROUP), panels.dtype)
     logit_shifts = np.empty((1, GROUP), panels.dtype)
-    group_tops = np.empty((GROUP, width // PANEL), panels.dtype)
+    group_tops = zero_vectors((GROUP, width // PANEL), panels)
     for first in range(0, rows.shape[0], GROUP):
         last = min(rows.shape[0], first + GROUP)
         _pack(rows[first:last], origin, shifts[first:last], per_unit, queries, logit_shifts)

@@ -12,7 +12,7 @@ from skflow._kernels.compiled import (
 from skflow._kernels.loops import GROUP, PANEL
 from skflow._kernels.points import LOG2_E
 from skflow._kernels.threads import n_threads, run_in_threads
-from skflow._kernels.vectors import LOWEST, lanes
+from skflow._kernels.vectors import LOWEST, empty_vectors, lanes
 
 _COLUMNS_WIDTH = 15  # values up to which filling up vectors of them costs more than it saves
 _QUERY_BYTES = 1024  # a column, of the queries that share a panel while it is in the caches
@@ -83,7 +83,7 @@ def differences_mean(points, Z, sigma):
 
 def _by_column(rows, center, shape, dtype):
     """Rows about a centre in panels (P, D, W), filled up with zeros."""
-    panels = np.empty(shape, dtype)
+    panels = empty_vectors(shape, dtype)
     width = shape[2]
 
     def fill(start, stop):
@@ -137,7 +137,7 @@ class Layout:
 
     def _by_row(self, values, n_rows):
         n_values = -(-self.n_values // lanes(self.dtype)) * lanes(self.dtype)
-        filled = np.empty((n_rows, n_values), self.dtype)
+        filled = empty_vectors((n_rows, n_values), self.dtype)
         filled[len(values) :] = 0
 
         def fill(start, stop):
@@ -151,9 +151,11 @@ class Layout:
         bias = self.squared_norms * (-0.5 * per_unit)
         if self.log2_weights is not None:
             bias += self.log2_weights
-        biases = np.full(self.panels.shape[0] * self.width, _NEVER[self.dtype], self.dtype)
-        biases[: len(bias)] = bias
-        return biases.reshape(-1, self.width)
+        biases = empty_vectors((self.panels.shape[0], self.width), self.dtype)
+        flat = biases.reshape(-1)
+        flat[: len(bias)] = bias
+        flat[len(bias) :] = _NEVER[self.dtype]
+        return biases
 
     def means(self, rows, shifts, per_unit):
         """Sum of the kernels times 2^-shift, and mean of the values, of each query."""

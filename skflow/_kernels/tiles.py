@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from skflow._kernels.compiled import _finish, _pack, njit
+from skflow._kernels.compiled import _finish, _pack, njit, zero_vectors
 from skflow._kernels.loops import (
     GROUP,
     PANEL,
@@ -195,9 +195,9 @@ def stream_tiles(offsets, own, slack, per_unit, cut, tiles, value_center, result
     size, width, dtype = panels.shape[0] // n_tiles, panels.shape[2], panels.dtype
     n_lanes, n_values = width // PANEL, values.shape[1]
     packed = np.empty((1, n_dims, GROUP), dtype), np.empty((1, GROUP), dtype)
-    kernels = np.empty((GROUP, width), dtype)
-    lane_sums = np.empty((GROUP, n_lanes), dtype)
-    value_sums = np.empty((GROUP, n_values), dtype)
+    kernels = zero_vectors((GROUP, width), panels)
+    lane_sums = zero_vectors((GROUP, n_lanes), panels)
+    value_sums = zero_vectors((GROUP, n_values), panels)
     kernel_totals, value_totals = np.empty((1, GROUP)), np.empty((1, GROUP, n_values))
     totals = kernel_totals, value_totals
     thresholds = np.empty(GROUP)

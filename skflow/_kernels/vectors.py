@@ -20,7 +20,7 @@ def _register_file():
     """Bytes in a vector register, and how many there are, of the processor to compile for."""
     features = config.CPU_FEATURES
     enabled = set((get_host_cpu_features() if features is None else features).split(","))
-    if "+avx512f" in enabled:
+    if {"+avx512f", "+avx512dq"} <= enabled:
         return 64, 32
     if "+avx" in enabled:
         return 32, 16
@@ -36,6 +36,14 @@ def lanes(dtype):
     return VECTOR_BYTES // np.dtype(dtype).itemsize
 
 
+def empty_vectors(shape, dtype):
+    """``np.empty`` that starts where a vector does: one across two cache lines takes two loads."""
+    n_bytes = math.prod(shape) * np.dtype(dtype).itemsize
+    room = np.empty(n_bytes + VECTOR_BYTES, np.uint8)
+    start = -room.ctypes.data % VECTOR_BYTES
+    return room[start : start + n_bytes].view(dtype).reshape(shape)
+
+
 def _exp2_coefficients(degree):
     """Coefficients of a near-minimax polynomial for 2^f on [-1/2, 1/2], lowest power first."""
     # The Chebyshev series of 2^(x/2) on [-1, 1], from a Taylor series long enough to be exact;
@@ -47,16 +55,32 @@ def _exp2_coefficients(degree):
 
 LOWEST = {np.float32: -126.0, np.float64: -1022.0}  # exponents of the smallest normal numbers
 
-# Of degree 5 with 2^0 = 1, where the Chebyshev series is off: by least squares of the relative
-# error at Chebyshev nodes, weighted anew ten times by the errors.
-_EXP2_FLOAT32 = [1.0, 0.69314694, 0.24022241, 0.05550756, 0.009671594, 0.0013258226]
-
-# Lowest exponent, bits of the mantissa, polynomial for 2^f. A degree more would halve the errors,
-# of two and three units in the last place, and cost up to a twelfth of the time.
+# Lowest exponent and bits of the mantissa.
 _FORMATS = {
-    types.float32: (LOWEST[np.float32], 23, _EXP2_FLOAT32),
-    types.float64: (LOWEST[np.float64], 52, _exp2_coefficients(10)),
+    types.float32: (LOWEST[np.float32], 23),
+    types.float64: (LOWEST[np.float64], 52),
 }
+
+# Polynomials for 2^f. A degree more would halve the errors, of one to two roundings, and cost up to
+# a twelfth of the time.
+if VECTOR_BYTES == 64:
+    # On [0, 1], with 2^0 = 1: minimax of the relative error, by Remez's algorithm in 60 digits.
+    _EXP2 = {
+        types.float32: [1.0, 0.69315131, 0.24016445, 0.055799913, 0.0090170303, 0.0018671301],
+        types.float64: [
+            *(1.0, 0.693147180559908999, 0.240226506960946696, 0.0555041086325856),
+            *(9.6181293844653757e-3, 1.33335445698457984e-3, 1.54039397415472391e-4),
+            *(1.52448957561769997e-5, 1.33108009755909785e-6, 9.46965120577159721e-8),
+            9.93532703743237611e-9,
+        ],
+    }
+else:
+    # On [-1/2, 1/2]. In float32 with 2^0 = 1, where the Chebyshev series is off: by least squares
+    # of the relative error at Chebyshev nodes, weighted anew ten times by the errors.
+    _EXP2 = {
+        types.float32: [1.0, 0.69314694, 0.24022241, 0.05550756, 0.009671594, 0.0013258226],
+        types.float64: _exp2_coefficients(10),
+    }
 
 
 class Vectors:
@@ -72,7 +96,8 @@ class Vectors:
 
     def __init__(self, builder, dtype):
         self.builder = builder
-        self.lowest, self.mantissa_bits, self.coefficients = _FORMATS[dtype]
+        self.lowest, self.mantissa_bits = _FORMATS[dtype]
+        self.coefficients = _EXP2[dtype]
         bits = dtype.bitwidth
         self.lanes = VECTOR_BYTES * 8 // bits
         self.scalar = ir.FloatType() if bits == 32 else ir.DoubleType()
@@ -165,7 +190,7 @@ class Vectors:
         ]
 
     def _polynomial(self, vectors):
-        """2^f for each f in [-1/2, 1/2]."""
+        """2^f for each f that is left of a number when it is rounded."""
         *rest, highest = map(self.constant, self.coefficients)
         powers = [highest] * len(vectors)
         for coefficient in reversed(rest):
@@ -176,17 +201,30 @@ class Vectors:
         return powers
 
     def _exp2_avx512(self, t):
-        """The same where one instruction multiplies by 2^n, and 0 below `lowest`."""
-        b, letters = self.builder, "ps" if self.align == 4 else "pd"
-        n = self._call("llvm.rint", t)
-        [power] = self._polynomial([b.fsub(t, n)])
-        counts = b.fcmp_ordered(">=", t, self.constant(self.lowest))
-        counts = b.bitcast(counts, ir.IntType(self.lanes))
-        instruction = f"llvm.x86.avx512.mask.scalef.{letters}.512"
-        kinds = ir.FunctionType(self.type, [self.type] * 3 + [counts.type, ir.IntType(32)])
-        function = cgutils.get_or_insert_function(b.module, kinds, instruction)
-        as_set = ir.Constant(ir.IntType(32), 4)  # the rounding
-        return b.call(function, [power, n, self.constant(0.0), counts, as_set])
+        """The same, and 0 below `lowest`, where one instruction finds what is left of t.
+
+        That is, when it is rounded down; another one multiplies by 2 to what it is rounded to.
+        """
+        b, zeros = self.builder, self.constant(0.0)
+        integer = ir.IntType(32)
+        down, current = integer(0b1001), integer(4)  # ways to round: of t, and of results
+        every_lane = ir.Constant(ir.IntType(self.lanes), -1)
+        # Slower by far where the result is too small for a normal number.
+        counts = b.bitcast(
+            b.fcmp_ordered(">=", t, self.constant(self.lowest)), ir.IntType(self.lanes)
+        )
+        left = self._call_avx512("reduce", t, down, zeros, every_lane, current)
+        [power] = self._polynomial([left])
+        return self._call_avx512("scalef", power, t, zeros, counts, current)
+
+    def _call_avx512(self, name, *arguments):
+        """An instruction of AVX-512 with a mask; other arguments than vectors are integers."""
+        letter = "s" if self.align == 4 else "d"
+        kinds = ir.FunctionType(self.type, [argument.type for argument in arguments])
+        name = f"llvm.x86.avx512.mask.{name}.p{letter}.512"
+        return self.builder.call(
+            cgutils.get_or_insert_function(self.builder.module, kinds, name), arguments
+        )
 
     def _call(self, name, *vectors):
         """An intrinsic of LLVM for vectors of this type."""
