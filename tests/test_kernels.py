@@ -325,6 +325,20 @@ def test_errors_are_clear_and_leave_the_threads_alone(change, message, set_num_t
     assert numba.get_num_threads() == 1
 
 
+@pytest.mark.parametrize("width", [1, 3, 20])
+@every_dtype
+def test_arrays_of_vectors_start_where_a_vector_does(dtype, width):
+    """Other arrays of numpy start there now and then."""
+    points = Points(draw(width, dtype)[1])
+    for _ in range(8):
+        layout = dense.Layout(points, dtype)
+        for array in (layout.panels, layout.values, layout.biases(1.0)):
+            assert array.ctypes.data % vectors.VECTOR_BYTES == 0
+    room = [compiled.zero_vectors((3, 5, width), layout.panels) for _ in range(24)]
+    assert {array.ctypes.data % vectors.VECTOR_BYTES for array in room} == {0}
+    assert all(array.shape == (3, 5, width) and not array.any() for array in room)
+
+
 @loops._loop
 def fill_exp2(code, signature):
     """results = 2^t, for arrays (t, results) of a whole number of vectors."""

@@ -206,7 +206,7 @@ def run_in_groups(function, n_queries, group, work):
     def run(start, stop):
         function(slice(start * group, stop * group))
 
-    run_in_threads(run, -(-n_queries // group), n_threads(work), _LEAST_GROUPS)
+    run_in_threads(run, -(-n_queries // group), n_threads(work), _LEAST_GROUPS, work)
 
 
 class Differences(Layout):

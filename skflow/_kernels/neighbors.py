@@ -5,6 +5,7 @@ import numpy as np
 from skflow._kernels.blocks import TILE, sorted_into_tiles
 from skflow._kernels.threads import n_threads, run_in_threads
 from skflow._kernels.tiles import scan_for_nearest
+from skflow._kernels.vectors import empty_vectors
 
 
 class Search:
@@ -41,15 +42,16 @@ def _lay_out(points):
     """Points by column in tiles, their lowest and highest coordinates, and their numbers."""
     order = sorted_into_tiles(points, TILE)
     n_tiles = -(-len(points) // TILE)
-    tiles = np.full((n_tiles * TILE, points.shape[1]), np.inf)
-    tiles[: len(points)] = points[order]
+    rows = np.full((n_tiles * TILE, points.shape[1]), np.inf)
+    rows[: len(points)] = points[order]
+    tiles = empty_vectors((n_tiles, points.shape[1], TILE), np.float64)
+    tiles[:] = rows.reshape(n_tiles, TILE, -1).transpose(0, 2, 1)
     numbers = np.zeros(n_tiles * TILE, dtype=np.intp)
     numbers[: len(points)] = order
-    starts = np.arange(0, len(points), TILE)
+    starts, rows = np.arange(0, len(points), TILE), rows[: len(points)]
     lower, upper = (
-        np.ascontiguousarray(f.reduceat(points[order], starts).T) for f in (np.minimum, np.maximum)
+        np.ascontiguousarray(f.reduceat(rows, starts).T) for f in (np.minimum, np.maximum)
     )
-    tiles = np.ascontiguousarray(tiles.reshape(n_tiles, TILE, -1).transpose(0, 2, 1))
     return tiles, (lower, upper), numbers.reshape(n_tiles, TILE)
 
 

@@ -8,6 +8,7 @@ take all cores, however many these are, nobody helps.
 """
 
 import itertools
+import math
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,7 @@ import numba
 
 _INLINE_WORK = 2**24  # multiply-adds in float32, below which a thread costs more than it saves
 _PIECES = 4  # per thread: a core that others use too gets fewer
+_PIECE_WORK = 2**25  # that more pieces than threads are worth; each waits for the interpreter
 
 _lock = threading.RLock()
 _thread = threading.local()  # .team
@@ -66,16 +68,17 @@ def _most():
     return min(numba.config.NUMBA_DEFAULT_NUM_THREADS, numba.config.NUMBA_NUM_THREADS)
 
 
-def run_in_threads(function, n_items, n_threads, least=1):
+def run_in_threads(function, n_items, n_threads, least=1, work=math.inf):
     """Call ``function(start, stop)`` on pieces of a range, of at least so many items, in threads.
 
-    This thread is one of them. An error in any of them is raised here, after all have ended.
+    This thread is one of them. An error in any of them is raised here, after all have ended. The
+    work of all items is that of :func:`n_threads`.
     """
     n_threads = min(n_threads, max(1, n_items // least))
     if n_threads == 1:
         function(0, n_items)
         return
-    n_pieces = min(n_threads * _PIECES, n_items // least)
+    n_pieces = min(n_threads * _PIECES, max(n_threads, work // _PIECE_WORK), n_items // least)
     edges = [n_items * i // n_pieces for i in range(n_pieces + 1)]
     _Call(function, itertools.pairwise(edges), n_threads).run(n_threads)
 

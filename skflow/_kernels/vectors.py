@@ -40,7 +40,7 @@ def empty_vectors(shape, dtype):
     """``np.empty`` that starts where a vector does: one across two cache lines takes two loads."""
     n_bytes = math.prod(shape) * np.dtype(dtype).itemsize
     room = np.empty(n_bytes + VECTOR_BYTES, np.uint8)
-    start = -room.ctypes.data % VECTOR_BYTES
+    start = -room.__array_interface__["data"][0] % VECTOR_BYTES  # faster than .ctypes
     return room[start : start + n_bytes].view(dtype).reshape(shape)
 
 
