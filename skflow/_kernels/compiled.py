@@ -168,7 +168,8 @@ def stream(rows, shifts, units, layout, biases, groups_a_block, value_center, su
                 z, shift = queries[g], logit_shifts[g]
                 for panel in range(start, stop):
                     k = kernels[panel - start]
-                    weigh((z, shift, panels, biases, panel, n_dims, k, kernel_sums[g], *scale))
+                    sums_of = kernel_sums[g]
+                    weigh((z, shift, panels, biases, panel, n_dims, k, sums_of, values, *scale))
                 average((kernels, values, start, stop, n_vectors, value_sums[g]))
             if stop % step == 0 or stop == n_panels:
                 n = n_groups * GROUP

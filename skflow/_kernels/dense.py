@@ -16,6 +16,7 @@ from skflow._kernels.vectors import LOWEST, empty_vectors, lanes
 
 _COLUMNS_WIDTH = 15  # values up to which filling up vectors of them costs more than it saves
 _QUERY_BYTES = 1024  # a column, of the queries that share a panel while it is in the caches
+_BLOCK_BYTES = 2**20  # most of these queries and of their sums, beside the panel
 _LEAST_GROUPS = 4  # that a thread is given
 _WORK_A_KERNEL, _WORK_A_NUMBER = 15, 30  # multiply-adds; of a number that is laid out
 _LEAST_SUM = 2.0**-40  # of float32 kernels: 7 sigmas away a logit errs by about 4e-6
@@ -193,7 +194,10 @@ class Layout:
         run_in_groups(function, n_queries, GROUP, self.work(n_queries))
 
     def _stream(self, rows, shifts, per_unit, biases, results):
-        groups_a_block = _QUERY_BYTES // (GROUP * np.dtype(self.dtype).itemsize)
+        a_group = GROUP * np.dtype(self.dtype).itemsize
+        groups_a_block = _QUERY_BYTES // a_group
+        most = _BLOCK_BYTES // (a_group * (self.panels.shape[1] + self.n_values))
+        groups_a_block = max(1, min(groups_a_block, most))
         stream(
             *(rows, shifts, self._units(per_unit), (self.panels, self.values), biases),
             *(groups_a_block, self.value_center, *results),

@@ -20,12 +20,13 @@ from numba.extending import intrinsic
 from skflow._kernels.vectors import N_REGISTERS, Vectors
 
 # In registers stay _QUAD x PANEL logits, with a row of a panel and then with what the exponential
-# needs; GROUP x PANEL sums, with a row of values; and _QUAD x _STRIP sums, with a kernel of each
-# query and a value of each column.
+# needs, or GROUP x PANEL logits with the row alone; GROUP x PANEL sums, with a row of values; and
+# _QUAD x _STRIP sums, with a kernel of each query and a value of each column.
 PANEL = 3
 GROUP = 8 if N_REGISTERS == 32 else 4
 _QUAD = 4
 _STRIP = 5 if N_REGISTERS == 32 else 2
+_ROWS_AHEAD = 8  # of values that are asked for, which are too far apart to be expected
 
 
 class _Code(Vectors):
@@ -61,11 +62,11 @@ class _Code(Vectors):
         return [self.builder.load(v) for v in variables]
 
     @contextmanager
-    def quads(self):
+    def quads(self, size=_QUAD):
         """Loop over the quads of a group; gives the numbers of the queries of one."""
-        with self.loop(self.number(0), self.number(GROUP // _QUAD)) as quad:
-            first = self.times(quad.index, _QUAD)
-            yield [self.plus(first, q) for q in range(_QUAD)]
+        with self.loop(self.number(0), self.number(GROUP // size)) as quad:
+            first = self.times(quad.index, size)
+            yield [self.plus(first, q) for q in range(size)]
 
     def logits(self, quad, queries, shifts, panels, biases, panel, n_dims, scale=()):
         """Logits of a quad, and of a panel: [query][vector].
@@ -133,12 +134,13 @@ def weigh(code, signature):
     """Kernels of a group of queries and a panel, and their sums lane by lane.
 
     (queries (D, GROUP), shifts (GROUP,), panels (., D, W), biases (., W), panel, n_dims,
-    kernels (GROUP, W), sums (GROUP, lanes)): kernels[q, j] = 2^(biases[j] - shifts[q] + z_q . x_j)
-    for the points of one panel, added to sums[q]. With one more argument, scale (1,), it is
-    2^(biases[j] - shifts[q] + scale |x_j - z_q|^2).
+    kernels (GROUP, W), sums (GROUP, lanes), values): kernels[q, j] =
+    2^(biases[j] - shifts[q] + z_q . x_j) for the points of one panel, added to sums[q]. With one
+    more argument, scale (1,), it is 2^(biases[j] - shifts[q] + scale |x_j - z_q|^2). Of the values
+    only the layout counts: by row they are many, and so, then, are the dimensions.
     """
-    queries, shifts, panels, biases, panel, n_dims, kernels, sums, *scale = code.arguments
-    b = code.builder
+    queries, shifts, panels, biases, panel, n_dims, kernels, sums, _, *scale = code.arguments
+    b, by_row = code.builder, signature.args[8].ndim == 2
 
     def places(q):
         first = code.times(q, PANEL * code.lanes)
@@ -152,9 +154,10 @@ def weigh(code, signature):
             total = b.fadd(total, kernel)
         code.store(total, sums, place)
 
-    with code.quads() as quad:
+    # In many dimensions a panel is loaded once for the whole group.
+    with code.quads(GROUP if by_row else _QUAD) as quad:
         rows = code.logits(quad, queries, shifts, panels, biases, panel, n_dims, scale)
-        if N_REGISTERS == 32:
+        if N_REGISTERS == 32 and not by_row:
             for q, row in zip(quad, rows, strict=True):
                 add_up(q, row)
         else:
@@ -163,7 +166,7 @@ def weigh(code, signature):
             for q, row in zip(quad, rows, strict=True):
                 for logit, at in zip(row, places(q), strict=True):
                     code.store(logit, kernels, at)
-            with code.loop(quad[0], code.plus(quad[0], _QUAD)) as q:
+            with code.loop(quad[0], code.plus(quad[0], len(quad))) as q:
                 add_up(q.index, [code.load(kernels, at) for at in places(q.index)])
 
 
@@ -203,6 +206,9 @@ def _rows(code, vector, count):
         with code.loop(code.number(0), code.number(panel_width)) as j:
             row = code.plus(first, code.times(j.index, row_length), offset)
             v = [code.load(values, code.plus(row, p * code.lanes)) for p in range(count)]
+            later = code.times(row_length, _ROWS_AHEAD)
+            for p in range(count):
+                code.prefetch(values, code.plus(row, later, p * code.lanes))
             for q in range(GROUP):
                 kernel = code.spread(kernels, code.plus(group, q * panel_width, j.index))
                 for p in range(count):

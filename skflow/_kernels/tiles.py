@@ -225,7 +225,7 @@ def stream_tiles(offsets, own, slack, per_unit, cut, tiles, value_center, result
             lane_sums[:] = 0
             value_sums[:] = 0
             for panel in range(candidates[c] * size, (candidates[c] + 1) * size):
-                weigh((z, shift, panels, biases, panel, n_dims, kernels, lane_sums))
+                weigh((z, shift, panels, biases, panel, n_dims, kernels, lane_sums, panels))
                 average((kernels, values, panel, panel + 1, n_values // n_lanes, value_sums))
             for q in range(n):
                 if bounds[c, q] > thresholds[q]:

@@ -116,6 +116,15 @@ class Vectors:
     def store(self, vector, pointer, index):
         self.builder.store(vector, self._at(pointer, index, vector.type), align=self.align)
 
+    def prefetch(self, pointer, index):
+        """Ask for the vector that starts at an element, which may lie beyond the array."""
+        byte, number = ir.IntType(8), ir.IntType(32)
+        kinds = ir.FunctionType(ir.VoidType(), [byte.as_pointer()] + [number] * 3)
+        function = cgutils.get_or_insert_function(self.builder.module, kinds, "llvm.prefetch.p0")
+        to_read, keep, data = number(0), number(3), number(1)
+        place = self._at(pointer, index, byte)
+        self.builder.call(function, [place, to_read, keep, data])
+
     def _at(self, pointer, index, kind=None):
         kind = self.type if kind is None else kind
         return self.builder.bitcast(self.builder.gep(pointer, [index]), kind.as_pointer())
