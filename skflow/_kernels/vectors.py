@@ -61,8 +61,7 @@ _FORMATS = {
     types.float64: (LOWEST[np.float64], 52),
 }
 
-# Polynomials for 2^f. A degree more would halve the errors, of one to two roundings, and cost up to
-# a twelfth of the time.
+# Polynomials for 2^f, whose errors are of one to two roundings.
 if VECTOR_BYTES == 64:
     # On [0, 1], with 2^0 = 1: minimax of the relative error, by Remez's algorithm in 60 digits.
     _EXP2 = {
