@@ -210,10 +210,10 @@ class RecordedFlow:
     def _random_step(self, state, carried, rng, search):
         """Step with noise for each row of its own, for the rows whose turn it is."""
         flow, k = self.flow, state.step
-        turn = carried.turns == k % self.epoch
-        if not turn.any():
-            return carried
+        turn = slice(None) if self.epoch == 1 else carried.turns == k % self.epoch
         rows, memory = carried.start[turn], carried.memory[turn]
+        if len(rows) == 0:
+            return carried
         own, z = side_by_side(
             _WORK_A_NUMBER * rows.size,
             lambda: self._stand_in(state, rows, search),

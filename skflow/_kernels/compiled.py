@@ -197,10 +197,11 @@ def stream_highest(rows, shifts, units, panels, biases, tops):
 
 
 @njit()
-def _log_kernel(z, x, per_sigma):
+def _log_kernel(Z, i, X, j, per_sigma):
+    """Of rows i of Z and j of X; of views of these rows the references would be counted."""
     squared = 0.0
-    for k in range(z.shape[0]):
-        squared += ((z[k] - x[k]) * per_sigma) ** 2
+    for k in range(Z.shape[1]):
+        squared += ((np.float64(Z[i, k]) - np.float64(X[j, k])) * per_sigma) ** 2
     return -0.5 * squared
 
 
@@ -222,7 +223,7 @@ def exchange_rows(Z, Y, values, sigma, old, joining, leaving, drowned, new):
             new_mean[i, k] = mean[i, k]
         for j in range(neighbors.shape[1]):
             y = neighbors[i, j]
-            logarithm = min(_log_kernel(Z[i], Y[y], per_sigma) - log_sum[i], 0.0)
+            logarithm = min(_log_kernel(Z, i, Y, y, per_sigma) - log_sum[i], 0.0)
             leaves = shares[i, j] * math.exp(logarithm)
             left -= leaves
             for k in range(mean.shape[1]):
@@ -231,7 +232,7 @@ def exchange_rows(Z, Y, values, sigma, old, joining, leaving, drowned, new):
             left = 0.0
             for k in range(mean.shape[1]):
                 new_mean[i, k] = 0.0
-        joins = _log_kernel(Z[i], rows[i], per_sigma)
+        joins = _log_kernel(Z, i, rows, i, per_sigma)
         top = max(joins, log_sum[i])
         weight, row_weight = math.exp(log_sum[i] - top), math.exp(joins - top)
         total = weight * left + row_weight

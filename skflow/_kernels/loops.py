@@ -13,6 +13,7 @@ Everything is C-contiguous and, but for totals in float64, of one dtype. See :fu
 
 from contextlib import contextmanager
 
+from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
@@ -26,6 +27,7 @@ PANEL = 3
 GROUP = 8 if N_REGISTERS == 32 else 4
 _QUAD = 4
 _STRIP = 5 if N_REGISTERS == 32 else 2
+SCAN = 12 if N_REGISTERS == 32 else 6  # vectors of squared distances at a time
 _ROWS_AHEAD = 8  # of values that are asked for, which are too far apart to be expected
 
 
@@ -309,28 +311,52 @@ def highest(code, signature):
 
 
 @_loop
-def differ(code, signature):
-    """Squared distances of a row to the points of a tile, and which of them are below a limit.
+def collect(code, signature):
+    """Append the points of a tile that are near a row to those that were found before.
 
-    (row (D,), tile (D, W), n_dims, n_panels, limit (1,), distances (W,), below (W / lanes,)): W is
-    the width of n_panels panels. Bits of `below`, integers, are the points of a vector.
+    (rows (., D), i, tiles (., D, W), numbers (., W), t, n_dims, n_strips, limit (1,), distances
+    (W,), found (.,), found_numbers (.,), n_found (1,)): squared distances below the limit, and
+    numbers of the points that have them; W is the width of n_strips times SCAN vectors. There are
+    n_found when it begins, and when it ends. distances is scratch.
     """
-    row, tile, n_dims, n_panels, limit, distances, below = code.arguments
-    b = code.builder
-    panel_width = PANEL * code.lanes
-    row_length = code.times(n_panels, panel_width)
+    rows, i, tiles, numbers, t, n_dims, n_strips, limit, distances, *found = code.arguments
+    b, width = code.builder, SCAN * code.lanes
+    row_length = code.times(n_strips, width)
+    row = b.gep(rows, [code.times(i, n_dims)])
+    tile = b.gep(tiles, [code.times(t, code.times(row_length, n_dims))])
+    numbers = b.gep(numbers, [code.times(t, row_length)])
     most = code.spread(limit, code.number(0))
-    with code.loop(code.number(0), n_panels) as panel:
-        start = code.times(panel.index, panel_width)
-        sums = [code.variable(code.constant(0.0)) for _ in range(PANEL)]
+    with code.loop(code.number(0), n_strips) as strip:
+        start = code.times(strip.index, width)
+        places = [code.plus(start, p * code.lanes) for p in range(SCAN)]
+        sums = [code.variable(code.constant(0.0)) for _ in places]
         with code.loop(code.number(0), n_dims) as k:
-            z = code.spread(row, k.index)
-            place = code.plus(code.times(k.index, row_length), start)
-            for p in range(PANEL):
-                difference = b.fsub(code.load(tile, code.plus(place, p * code.lanes)), z)
-                total = code.multiply_add(difference, difference, b.load(sums[p]))
-                b.store(total, sums[p])
-        for p, total in enumerate(code.get(sums)):
-            code.store(total, distances, code.plus(start, p * code.lanes))
-            place = code.plus(code.times(panel.index, PANEL), p)
-            b.store(code.bits_below(total, most, code.index), b.gep(below, [place]))
+            z, first = code.spread(row, k.index), code.times(k.index, row_length)
+            for place, total in zip(places, sums, strict=True):
+                difference = b.fsub(code.load(tile, code.plus(first, place)), z)
+                b.store(code.multiply_add(difference, difference, b.load(total)), total)
+        totals = code.get(sums)
+        for place, total in zip(places, totals, strict=True):
+            code.store(total, distances, place)
+        # A word holds the bits of half of the vectors.
+        for half in range(0, SCAN, SCAN // 2):
+            bits = code.number(0)
+            for p, total in enumerate(totals[half : half + SCAN // 2]):
+                of_vector = code.bits_below(total, most, code.index)
+                bits = b.or_(bits, b.shl(of_vector, code.number(p * code.lanes)))
+            _append(code, bits, places[half], numbers, distances, found)
+
+
+def _append(code, bits, first, numbers, distances, found):
+    """Append the points of which bits are set, counted from number `first` on: few, if any."""
+    found_distances, found_numbers, n_found = found
+    b, left = code.builder, cgutils.alloca_once(code.builder, code.index)
+    b.store(bits, left)
+    with code.loop(code.number(0), b.ctpop(bits)):
+        bits = b.load(left)
+        lane = b.cttz(bits, ir.Constant(ir.IntType(1), 1))  # never of zero
+        b.store(b.and_(bits, b.sub(bits, code.number(1))), left)
+        at, place = b.load(n_found), code.plus(first, lane)
+        b.store(b.load(b.gep(distances, [place])), b.gep(found_distances, [at]))
+        b.store(b.load(b.gep(numbers, [place])), b.gep(found_numbers, [at]))
+        b.store(code.plus(at, 1), n_found)

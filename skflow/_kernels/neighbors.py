@@ -3,52 +3,67 @@
 import numpy as np
 
 from skflow._kernels.blocks import TILE, sorted_into_tiles
+from skflow._kernels.compiled import fill_panels
+from skflow._kernels.searching import scan_for_nearest
 from skflow._kernels.threads import n_threads, run_in_threads
-from skflow._kernels.tiles import scan_for_nearest
 from skflow._kernels.vectors import empty_vectors
+
+_CALLS_IN_ORDER = 16  # before points that move are sorted again
 
 
 class Search:
     """Nearest points of rows, again and again, where rows and points move little in between.
 
-    A call is given the points that were nearest in the last one, which are hardly ever far away:
-    whatever is farther need not be looked at. It changes no result.
+    Of the last call are kept the points that were nearest, which are hardly ever far away: whatever
+    is farther need not be looked at; and the orders in which neighbours follow each other, so that
+    what one row needs is in the caches when the next one does. This changes no result.
     """
 
     def __init__(self):
-        self._last = None
+        self._neighbors = np.empty((0, 0), dtype=np.intp)
+        self._order = np.empty(0, dtype=np.intp)  # of the points
+        self._calls_in_order = 0
 
     def __call__(self, rows, points, n_neighbors):
         """See :func:`nearest`."""
         rows = np.ascontiguousarray(rows, dtype=np.float64)
         points = np.ascontiguousarray(points, dtype=np.float64)
         shape = len(rows), n_neighbors
-        guessed = self._last is not None and self._last[0].shape == shape
-        guessed = guessed and self._last[1] == len(points)
-        neighbors = self._last[0].copy() if guessed else np.zeros(shape, dtype=np.intp)
+        same_points = len(self._order) == len(points)
+        guessed = same_points and self._neighbors.shape == shape
+        neighbors = self._neighbors.copy() if guessed else np.zeros(shape, dtype=np.intp)
         squared = np.empty(shape)
-        tiles = _lay_out(points)
+        if not guessed or self._calls_in_order == _CALLS_IN_ORDER:
+            self._sort(rows, points, neighbors)
+        self._calls_in_order += 1
+        tiles, sequence = _lay_out(points, self._order), self._sequence
 
         def scan(start, stop):
-            part = slice(start, stop)
-            scan_for_nearest(rows[part], points, tiles, guessed, neighbors[part], squared[part])
+            part = sequence[start:stop]
+            scan_for_nearest(rows, part, points, tiles, guessed, neighbors, squared)
 
         run_in_threads(scan, len(rows), n_threads(8 * len(rows) * points.size))
-        self._last = neighbors, len(points)
+        self._neighbors = neighbors
         return neighbors, np.sqrt(squared)
 
+    def _sort(self, rows, points, neighbors):
+        """Sort the points, and the rows like the points that were nearest."""
+        self._order = sorted_into_tiles(points, TILE)
+        places = np.empty_like(self._order)
+        places[self._order] = np.arange(len(points))
+        self._sequence = np.argsort(places[neighbors[:, 0]], kind="stable")
+        self._calls_in_order = 0
 
-def _lay_out(points):
+
+def _lay_out(points, order):
     """Points by column in tiles, their lowest and highest coordinates, and their numbers."""
-    order = sorted_into_tiles(points, TILE)
     n_tiles = -(-len(points) // TILE)
-    rows = np.full((n_tiles * TILE, points.shape[1]), np.inf)
-    rows[: len(points)] = points[order]
+    rows, starts = points[order], np.arange(0, len(points), TILE)
     tiles = empty_vectors((n_tiles, points.shape[1], TILE), np.float64)
-    tiles[:] = rows.reshape(n_tiles, TILE, -1).transpose(0, 2, 1)
+    fill_panels(rows, np.zeros(points.shape[1]), tiles)
     numbers = np.zeros(n_tiles * TILE, dtype=np.intp)
     numbers[: len(points)] = order
-    starts, rows = np.arange(0, len(points), TILE), rows[: len(points)]
+    tiles[-1, :, len(points) - starts[-1] :] = np.inf
     lower, upper = (
         np.ascontiguousarray(f.reduceat(rows, starts).T) for f in (np.minimum, np.maximum)
     )

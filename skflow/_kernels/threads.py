@@ -72,13 +72,14 @@ def run_in_threads(function, n_items, n_threads, least=1, work=math.inf):
     """Call ``function(start, stop)`` on pieces of a range, of at least so many items, in threads.
 
     This thread is one of them. An error in any of them is raised here, after all have ended. The
-    work of all items is that of :func:`n_threads`.
+    work of all items is that of :func:`n_threads`; some pieces a thread where it is not known.
     """
     n_threads = min(n_threads, max(1, n_items // least))
     if n_threads == 1:
         function(0, n_items)
         return
-    n_pieces = min(n_threads * _PIECES, max(n_threads, work // _PIECE_WORK), n_items // least)
+    n_pieces = max(n_threads, work / _PIECE_WORK)
+    n_pieces = int(min(n_threads * _PIECES, n_pieces, n_items // least))
     edges = [n_items * i // n_pieces for i in range(n_pieces + 1)]
     _Call(function, itertools.pairwise(edges), n_threads).run(n_threads)
 

@@ -9,15 +9,11 @@ from skflow._kernels.loops import (
     GROUP,
     PANEL,
     average,
-    differ,
     highest,
     settle,
     settle_lanes,
     weigh,
 )
-from skflow._kernels.vectors import lanes
-
-_LANES = lanes(np.float64)
 
 
 @njit()
@@ -232,62 +228,3 @@ def stream_tiles(offsets, own, slack, per_unit, cut, tiles, value_center, result
                     settle_lanes((lane_sums[q], kernel_totals[0, q:], 1))
                     settle((value_sums[q], value_totals[0, q], n_values // n_lanes, values))
         _finish(totals, value_center, sums[first:last], means[first:last])
-
-
-@njit()
-def scan_for_nearest(rows, points, tiles, guessed, neighbors, squared):
-    """For each row the nearest points, nearest first, and their squared distances.
-
-    rows: (n, d). points: (m, d). tiles: the points by column (n_tiles, d, size), padded with
-    infinity, in whole panels; their lowest and highest coordinates (d, n_tiles); and their numbers
-    (n_tiles, size). guessed: whether neighbors (n, k) are given with numbers of any k points, from
-    which to begin. neighbors, squared: (n, k), filled here.
-    """
-    columns, (lower, upper), numbers = tiles
-    gaps = np.empty(columns.shape[0])
-    scratch = np.empty(columns.shape[2]), np.empty(columns.shape[2] // _LANES, np.intp)
-    for i in range(rows.shape[0]):
-        found = neighbors[i], squared[i]
-        squared_gaps(rows[i], rows[i], lower, upper, gaps)
-        squared[i] = _bound_distances(rows[i], points, neighbors[i]) if guessed else np.inf
-        closest = 0
-        for t in range(gaps.shape[0]):
-            if gaps[t] < gaps[closest]:
-                closest = t
-        _take_nearest(rows[i], columns[closest], numbers[closest], scratch, found)
-        for t in range(gaps.shape[0]):
-            if t != closest and gaps[t] < squared[i, -1]:
-                _take_nearest(rows[i], columns[t], numbers[t], scratch, found)
-
-
-@njit()
-def _bound_distances(row, points, numbers):
-    """A little more than all squared distances of a row to some points."""
-    most = 0.0
-    for j in range(numbers.shape[0]):
-        total = 0.0
-        for k in range(row.shape[0]):
-            difference = points[numbers[j], k] - row[k]
-            total += difference * difference
-        most = max(most, total)
-    return most * (1 + 1e-9) + 1e-300
-
-
-@njit()
-def _take_nearest(row, tile, numbers, scratch, found):
-    """Sort those points of a tile in that are nearer than the furthest so far."""
-    distances, below = scratch
-    neighbors, squared = found
-    n_panels = tile.shape[1] // (PANEL * _LANES)
-    last = squared.shape[0] - 1
-    differ((row, tile, tile.shape[0], n_panels, squared[last:], distances, below))
-    for vector in range(below.shape[0]):
-        if below[vector] == 0:
-            continue
-        for j in range(vector * _LANES, (vector + 1) * _LANES):
-            if distances[j] < squared[last]:
-                place = last
-                while place > 0 and squared[place - 1] > distances[j]:
-                    squared[place], neighbors[place] = squared[place - 1], neighbors[place - 1]
-                    place -= 1
-                squared[place], neighbors[place] = distances[j], numbers[j]
