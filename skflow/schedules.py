@@ -274,7 +274,8 @@ def median_squared_distance(X: np.ndarray, sample_weight: np.ndarray | None = No
     X, weights = _representatives(np.asarray(X, dtype=np.float64), sample_weight)
     squared = pdist(X, "sqeuclidean")
     if weights.min() == weights.max():  # to sort them all would take ten times as long
-        n_pairs = len(X) ** 2 / 2 * (1 - 1e-12)  # up to the median, those of a row with itself first
+        # Of all pairs up to the median, those of a row with itself come first.
+        n_pairs = len(X) ** 2 / 2 * (1 - 1e-12)
         k = int(np.ceil((n_pairs - len(X)) / 2)) - 1
         return float(np.partition(squared, k)[k]) if k >= 0 else 0.0
     weights = weights / weights.max()  # so that products are neither 0 nor infinite

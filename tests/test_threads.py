@@ -154,7 +154,9 @@ def test_a_caller_alone_is_helped():
     assert sorted(census.items) == list(range(400))
 
 
-@pytest.mark.parametrize(("work", "a_thread"), [(0, 1), (2**26, 1), (2**27, 2), (2**30, 4), (math.inf, 4)])
+@pytest.mark.parametrize(
+    ("work", "a_thread"), [(0, 1), (2**26, 1), (2**27, 2), (2**30, 4), (math.inf, 4)]
+)
 def test_small_work_is_cut_into_few_pieces(work, a_thread):
     pieces = []
     run_in_threads(lambda start, stop: pieces.append((start, stop)), 400, 2, work=work)

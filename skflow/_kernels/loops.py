@@ -312,20 +312,24 @@ def highest(code, signature):
 
 @_loop
 def collect(code, signature):
-    """Append the points of a tile that are near a row to those that were found before.
+    """Append the points of a tile that are near a row to those that were found for it before.
 
-    (rows (., D), i, tiles (., D, W), numbers (., W), t, n_dims, n_strips, limit (1,), distances
-    (W,), found (.,), found_numbers (.,), n_found (1,)): squared distances below the limit, and
-    numbers of the points that have them; W is the width of n_strips times SCAN vectors. There are
-    n_found when it begins, and when it ends. distances is scratch.
+    (rows (., D), i, tiles (., D, W), numbers (., W), t, n_dims, n_strips, distances (W,), r, room,
+    limits (.,), found (., room), found_numbers (., room), n_found (.,)): for row i, whose results
+    are in place r, squared distances below its limit, and numbers of the points of tile t that have
+    them; W is the width of n_strips times SCAN vectors. n_found is how many there are before and
+    after. distances is scratch.
     """
-    rows, i, tiles, numbers, t, n_dims, n_strips, limit, distances, *found = code.arguments
+    rows, i, tiles, numbers, t, n_dims, n_strips, distances, r, room, *results = code.arguments
+    limits, found, found_numbers, n_found = results
     b, width = code.builder, SCAN * code.lanes
     row_length = code.times(n_strips, width)
     row = b.gep(rows, [code.times(i, n_dims)])
     tile = b.gep(tiles, [code.times(t, code.times(row_length, n_dims))])
     numbers = b.gep(numbers, [code.times(t, row_length)])
-    most = code.spread(limit, code.number(0))
+    start = code.times(r, room)
+    found = b.gep(found, [start]), b.gep(found_numbers, [start]), b.gep(n_found, [r])
+    most = code.spread(limits, r)
     with code.loop(code.number(0), n_strips) as strip:
         start = code.times(strip.index, width)
         places = [code.plus(start, p * code.lanes) for p in range(SCAN)]

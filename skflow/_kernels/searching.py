@@ -8,6 +8,7 @@ from skflow._kernels.tiles import squared_gaps
 from skflow._kernels.vectors import lanes
 
 _WIDTH = SCAN * lanes(np.float64)
+_ROWS = 16  # that share a tile
 
 
 @njit()
@@ -21,34 +22,45 @@ def scan_for_nearest(rows, sequence, points, tiles, guessed, neighbors, squared)
     neighbors, squared: (n, k), filled here.
 
     Points that may be among the nearest are collected, and sorted when there are many of them or
-    no more to come: what a guess lets through is sorted just once.
+    no more to come: what a guess lets through is sorted just once. Some rows share a tile while it
+    is in the caches.
     """
     columns, (lower, upper), numbers = tiles
     n_tiles, n_dims, size = columns.shape
     k = neighbors.shape[1]
     room = 2 * (k + size)
-    found = np.empty(room), np.empty(room, np.intp), np.empty(1, np.intp)
-    gaps, limit, scratch = np.empty(n_tiles), np.empty(1), np.empty(size)
-    shape, result = (n_dims, size // _WIDTH), (limit, scratch, *found)
-    for i in sequence:
-        nearest = squared[i], neighbors[i]
-        limit[0] = _bound_distances(rows, i, points, neighbors) if guessed else np.inf
-        squared_gaps(rows[i], rows[i], lower, upper, gaps)
-        closest = np.argmin(gaps)
-        found[2][0] = 0
-        collect((rows, i, columns, numbers, closest, *shape, *result))
-        if not guessed:
-            _keep_nearest(found, limit, nearest)
+    limits, n_found = np.empty(_ROWS), np.empty(_ROWS, np.intp)
+    found = limits, np.empty((_ROWS, room)), np.empty((_ROWS, room), np.intp), n_found
+    gaps, wanted = np.empty(n_tiles), np.empty(n_tiles, np.intp)  # by which rows: a bit for each
+    shape, scratch = (n_dims, size // _WIDTH), np.empty(size)
+    for first in range(0, sequence.shape[0], _ROWS):
+        n_rows = min(_ROWS, sequence.shape[0] - first)
+        wanted[:] = 0
+        for r in range(n_rows):
+            i, n_found[r] = sequence[first + r], 0
+            limits[r] = _bound_distances(rows, i, points, neighbors) if guessed else np.inf
+            squared_gaps(rows[i], rows[i], lower, upper, gaps)
+            closest = np.argmin(gaps)
+            collect((rows, i, columns, numbers, closest, *shape, scratch, r, room, *found))
+            if not guessed:
+                _keep_nearest(found, r, neighbors, squared, i)
+            gaps[closest] = np.inf
+            for t in range(n_tiles):
+                wanted[t] |= np.intp(gaps[t] < limits[r]) << r
         for t in range(n_tiles):
-            if t == closest or gaps[t] >= limit[0]:
+            if wanted[t] == 0:
                 continue
-            collect((rows, i, columns, numbers, t, *shape, *result))
-            if found[2][0] > room - size:
-                _keep_nearest(found, limit, nearest)
-        _keep_nearest(found, limit, nearest)
+            for r in range(n_rows):
+                if wanted[t] >> r & 1:
+                    i = sequence[first + r]
+                    collect((rows, i, columns, numbers, t, *shape, scratch, r, room, *found))
+                    if n_found[r] > room - size:
+                        _keep_nearest(found, r, neighbors, squared, i)
+        for r in range(n_rows):
+            _keep_nearest(found, r, neighbors, squared, sequence[first + r])
 
 
-@njit()
+@njit(fastmath={"reassoc", "contract", "nsz"})
 def _bound_distances(rows, i, points, neighbors):
     """A little more than all squared distances of a row to some points."""
     most = 0.0
@@ -62,27 +74,26 @@ def _bound_distances(rows, i, points, neighbors):
 
 
 @njit()
-def _keep_nearest(found, limit, nearest):
+def _keep_nearest(found, r, neighbors, squared, i):
     """Keep the nearest of what was found, of equal ones the first, and lower the limit to the last.
 
-    They are sorted; nearest gets their squared distances (k,) and numbers (k,), too.
+    They are sorted; row i of the results gets them, too.
     """
-    found_squared, found_numbers, n_found = found
-    squared, neighbors = nearest
-    k, n_sorted = squared.shape[0], 0
-    for i in range(n_found[0]):
-        distance, number = found_squared[i], found_numbers[i]
+    limits, found_squared, found_numbers, n_found = found
+    k, n_sorted = squared.shape[1], 0
+    for j in range(n_found[r]):
+        distance, number = found_squared[r, j], found_numbers[r, j]
         if n_sorted < k:
             n_sorted += 1
-        elif distance >= squared[k - 1]:
+        elif distance >= squared[i, k - 1]:
             continue
         place = n_sorted - 1
-        while place > 0 and squared[place - 1] > distance:
-            squared[place], neighbors[place] = squared[place - 1], neighbors[place - 1]
+        while place > 0 and squared[i, place - 1] > distance:
+            squared[i, place], neighbors[i, place] = squared[i, place - 1], neighbors[i, place - 1]
             place -= 1
-        squared[place], neighbors[place] = distance, number
+        squared[i, place], neighbors[i, place] = distance, number
     for j in range(n_sorted):
-        found_squared[j], found_numbers[j] = squared[j], neighbors[j]
-    n_found[0] = n_sorted
+        found_squared[r, j], found_numbers[r, j] = squared[i, j], neighbors[i, j]
+    n_found[r] = n_sorted
     if n_sorted == k:
-        limit[0] = squared[k - 1]
+        limits[r] = squared[i, k - 1]
