@@ -67,6 +67,22 @@ def test_a_search_finds_the_same_wherever_it_begins(n_features):
         assert_array_equal(found, nearest(some_rows, some_points, 9)[0])
 
 
+@pytest.mark.parametrize("n_features", [1, 3])
+def test_of_equally_near_points_those_of_the_lowest_indices(n_features):
+    """Also where points were sorted some calls ago, and in any number of them."""
+    rng = np.random.default_rng(0)
+    search = Search()
+    points = rng.integers(8, size=(700, n_features)).astype(float)
+    rows = points[:90].copy()
+    for _ in range(40):
+        differences = rows[:, None] - points
+        expected = np.argsort(np.square(differences).sum(axis=2), axis=1, kind="stable")[:, :9]
+        assert_array_equal(search(rows, points, 9)[0], expected)
+        assert_array_equal(nearest(rows, points, 9)[0], expected)
+        rows += rng.integers(-1, 2, size=rows.shape)
+        points += rng.integers(-1, 2, size=points.shape)
+
+
 @pytest.mark.parametrize("n_points", [1, 2, 8, 9, 10, 200])
 def test_shares_sum_to_one_and_all_leave_where_a_particle_is(n_points):
     rows, Y = draw(50, n_points, 3)

@@ -32,7 +32,7 @@ class Search:
         same_points = len(self._order) == len(points)
         guessed = same_points and self._neighbors.shape == shape
         neighbors = self._neighbors.copy() if guessed else np.zeros(shape, dtype=np.intp)
-        squared = np.empty(shape)
+        squared = np.full(shape, np.inf)
         if not guessed or self._calls_in_order == _CALLS_IN_ORDER:
             self._sort(rows, points, neighbors)
         self._calls_in_order += 1
@@ -73,8 +73,9 @@ def _lay_out(points, order):
 def nearest(rows, points, n_neighbors):
     """Nearest points of each row: indices and distances, nearest first, by direct differences.
 
-    Unlike scikit-learn's search, a row's result has the same bits whatever the other rows are, and
-    a call costs little more than its arithmetic: a flow makes one in every step.
+    Of equally near points come those of the lowest indices. Unlike scikit-learn's search, a row's
+    result has the same bits whatever the other rows are, and a call costs little more than its
+    arithmetic: a flow makes one in every step.
 
     Parameters
     ----------

@@ -70,14 +70,15 @@ def _bound_distances(rows, i, points, neighbors):
             difference = points[neighbors[i, j], k] - rows[i, k]
             total += difference * difference
         most = max(most, total)
-    return most * (1 + 1e-9) + 1e-300
+    return _a_little_more(most)
 
 
 @njit()
 def _keep_nearest(found, r, neighbors, squared, i):
-    """Keep the nearest of what was found, of equal ones the first, and lower the limit to the last.
+    """Keep the nearest of what was found, of equally near ones those of the lowest numbers.
 
-    They are sorted; row i of the results gets them, too.
+    They are sorted; row i of the results gets them, too. Where there are enough of them, what is
+    farther than the last need no longer be looked at.
     """
     limits, found_squared, found_numbers, n_found = found
     k, n_sorted = squared.shape[1], 0
@@ -85,10 +86,12 @@ def _keep_nearest(found, r, neighbors, squared, i):
         distance, number = found_squared[r, j], found_numbers[r, j]
         if n_sorted < k:
             n_sorted += 1
-        elif distance >= squared[i, k - 1]:
+        elif distance > squared[i, k - 1]:  # most of them, if there are many
+            continue
+        elif not _is_nearer(distance, number, squared, neighbors, i, k - 1):
             continue
         place = n_sorted - 1
-        while place > 0 and squared[i, place - 1] > distance:
+        while place > 0 and _is_nearer(distance, number, squared, neighbors, i, place - 1):
             squared[i, place], neighbors[i, place] = squared[i, place - 1], neighbors[i, place - 1]
             place -= 1
         squared[i, place], neighbors[i, place] = distance, number
@@ -96,4 +99,15 @@ def _keep_nearest(found, r, neighbors, squared, i):
         found_squared[r, j], found_numbers[r, j] = squared[i, j], neighbors[i, j]
     n_found[r] = n_sorted
     if n_sorted == k:
-        limits[r] = squared[i, k - 1]
+        limits[r] = _a_little_more(squared[i, k - 1])
+
+
+@njit()
+def _is_nearer(distance, number, squared, neighbors, i, place):
+    other, other_number = squared[i, place], neighbors[i, place]
+    return distance < other or (distance == other and number < other_number)
+
+
+@njit()
+def _a_little_more(distance):
+    return distance * (1 + 1e-9) + 1e-300
