@@ -315,10 +315,10 @@ def collect(code, signature):
     """Append the points of a tile that are near a row to those that were found for it before.
 
     (rows (., D), i, tiles (., D, W), numbers (., W), t, n_dims, n_strips, distances (W,), r, room,
-    limits (.,), found (., room), found_numbers (., room), n_found (.,)): for row i, whose results
-    are in place r, squared distances below its limit, and numbers of the points of tile t that have
-    them; W is the width of n_strips times SCAN vectors. n_found is how many there are before and
-    after. distances is scratch.
+    limits (.,), found (., room), found_numbers (., room), n_found (.,)), all in float64: for row i,
+    whose results are in place r, squared distances below its limit, and numbers of the points of
+    tile t that have them; W is the width of n_strips times SCAN vectors. n_found is how many there
+    are before and after. distances is scratch.
     """
     rows, i, tiles, numbers, t, n_dims, n_strips, distances, r, room, *results = code.arguments
     limits, found, found_numbers, n_found = results

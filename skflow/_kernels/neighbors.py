@@ -22,6 +22,7 @@ class Search:
     def __init__(self):
         self._neighbors = np.empty((0, 0), dtype=np.intp)
         self._order = np.empty(0, dtype=np.intp)  # of the points
+        self._sequence = np.empty(0, dtype=np.intp)  # of the rows
         self._calls_in_order = 0
 
     def __call__(self, rows, points, n_neighbors):
@@ -34,7 +35,7 @@ class Search:
         neighbors = self._neighbors.copy() if guessed else np.zeros(shape, dtype=np.intp)
         squared = np.full(shape, np.inf)
         if not guessed or self._calls_in_order == _CALLS_IN_ORDER:
-            self._sort(rows, points, neighbors)
+            self._sort(points, neighbors)
         self._calls_in_order += 1
         tiles, sequence = _lay_out(points, self._order), self._sequence
 
@@ -46,7 +47,7 @@ class Search:
         self._neighbors = neighbors
         return neighbors, np.sqrt(squared)
 
-    def _sort(self, rows, points, neighbors):
+    def _sort(self, points, neighbors):
         """Sort the points, and the rows like the points that were nearest."""
         self._order = sorted_into_tiles(points, TILE)
         places = np.empty_like(self._order)
