@@ -134,6 +134,7 @@ class ParticleFlow:
         self.sample_weight = sample_weight
         self.seed = seed
         self._center = X.mean(axis=0)
+        self._offset = float(np.abs(self._center).max())
         times = times_of_steps(n_steps)
         self.sigmas = [float(schedule(t)) for t in times]
         self.etas = [float(step_size(t) if callable(step_size) else step_size) for t in times]
@@ -149,6 +150,11 @@ class ParticleFlow:
     def _distance(self, rows):
         """Largest distance of a row to the target's mean, in its largest coordinate."""
         return float(np.abs(rows - self._center).max())
+
+    def _is_within(self, rows, reach):
+        """Whether no row is further than that from the target's mean."""
+        surely = reach - self._offset  # from zero, which is faster to tell
+        return (rows.max() <= surely and -rows.min() <= surely) or self._distance(rows) <= reach
 
     def step(self, state, noise=None):
         """State after one more step; see :meth:`move`."""
@@ -185,15 +191,17 @@ class ParticleFlow:
             )
         direction, new_memory = self.optimizer.step(v, memory[rows])
         moved = (y + eta * direction).astype(Y.dtype, copy=False)
-        if not self._distance(moved) <= state.reach:  # also when it is not a number
+        if not self._is_within(moved, state.reach):  # also when it is not a number
             raise FloatingPointError(
                 f"The flow diverged at step {k + 1} of {self.n_steps}: particles are far from both "
                 f"base and target. Use a smaller step_size (now {eta:g}) or a larger bandwidth "
                 f"(now {sigma:g})."
             )
-        Y, memory = Y.copy(), memory.copy()
-        Y[rows] = moved
-        memory[rows] = new_memory
+        if isinstance(rows, slice):  # all of them
+            Y, memory = moved, np.asarray(new_memory, dtype=memory.dtype)
+        else:
+            Y, memory = Y.copy(), memory.copy()
+            Y[rows], memory[rows] = moved, new_memory
         return FlowState(k + 1, Y, memory, state.reach, sigma, v, state.learned)
 
     def field(self, state):

@@ -21,9 +21,10 @@ from skflow._estimators import (
     plant_seeds,
     show_once,
 )
+from skflow._kernels import mean_square
 from skflow._making import MakesRows
 from skflow._process import one_blas_thread, unconverged_is_fine
-from skflow._progress import Progress, mean_square
+from skflow._progress import Progress
 from skflow._rows import look_at_y
 from skflow._sklearn import HasMethods, Interval, StrOptions, _fit_context
 from skflow._sources import LatentSource, RowSource

@@ -2,7 +2,9 @@
 
 import numpy as np
 
-__all__ = ["Progress", "mean_square"]
+from skflow._kernels import mean_square
+
+__all__ = ["Progress"]
 
 
 class Progress:
@@ -76,8 +78,3 @@ class Progress:
             # The one attribute that a generator's copy is made without.
             reconstruction_attributes={"_training_X": self._estimator._training_X},
         )
-
-
-def mean_square(velocity):
-    """Mean squared length of the rows of a velocity."""
-    return float(np.einsum("ij,ij->", velocity, velocity, dtype=np.float64)) / len(velocity)

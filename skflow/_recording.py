@@ -38,7 +38,7 @@ import numpy as np
 
 from skflow._fixed_point import solve
 from skflow._flow import PAIR, noised
-from skflow._kernels import Search, n_threads, nearest, run_in_threads, side_by_side
+from skflow._kernels import Search, mean_square, n_threads, nearest, run_in_threads, side_by_side
 from skflow._pieces import pieces
 from skflow._stand_in import stand_in
 
@@ -114,9 +114,7 @@ class RecordedFlow:
         for noise in self._noises(Y):
             self.last = flow.step(self.last, noise)
             moved = self.last.particles - Y
-            self._distances.append(
-                math.sqrt(np.einsum("ij,ij->", moved, moved, dtype=float) / len(Y))
-            )
+            self._distances.append(math.sqrt(mean_square(moved)))
             stop = on_step is not None and on_step(self)
             if self.n_steps % self.every == 0:
                 self._keep_last()

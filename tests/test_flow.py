@@ -182,6 +182,16 @@ def test_one_step_is_at_the_end_and_step_size_may_vary():
     assert_allclose(run(flow)[-1].particles, expected, atol=1e-12)
 
 
+@pytest.mark.parametrize("offset", [0.0, 3.0, -1e6])
+def test_rows_that_are_too_far_are_told_wherever_the_target_is(offset):
+    X = offset + draw()[0]
+    flow = ParticleFlow(X, ScoreDifference().fit(X), Constant(1.0), SGD())
+    for reach in (2.0, 50.0):
+        for moved in (0.0, 1.9, 2.1, -2.1, 49.0, 51.0, np.nan, np.inf, -np.inf):
+            rows = X.mean(axis=0) + np.array([[0.0, 0.0], [0.0, moved]])
+            assert flow._is_within(rows, reach) == (abs(moved) <= reach)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_divergence_is_an_error_that_says_what_to_do(dtype):

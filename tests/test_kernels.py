@@ -26,6 +26,7 @@ from skflow._kernels import (
     finalize,
     kernel_mean,
     loops,
+    mean_square,
     merge,
     partial,
     vectors,
@@ -377,6 +378,19 @@ def test_exp2(dtype):
     assert below[0] == 2.0**lowest
     assert np.all((below >= 0) & (below <= 2.0**lowest))
     assert np.array_equal(exp2(np.array([0.0, -0.0, -1.0, -10.0], dtype)), [1, 1, 0.5, 2.0**-10])
+
+
+@every_dtype
+@pytest.mark.parametrize("width", [1, 3, 10])
+@pytest.mark.parametrize("n_rows", [1, 7, 8, 9, 1000])
+def test_centres_and_mean_squares(n_rows, width, dtype):
+    X = (5 + draw(width, dtype, n_points=n_rows)[1]).astype(dtype)
+    for rows in (X, np.asfortranarray(X)):
+        exact = rows.astype(np.longdouble)
+        points = Points(rows)
+        assert np.abs(points.center - exact.mean(axis=0)).max() <= 1e-15 * 10
+        squared = np.square(exact).sum(axis=1).mean()
+        assert abs(mean_square(rows) - squared) <= 1e-15 * 10 * squared
 
 
 @pytest.mark.parametrize("width", [2, 5, 10, 20, 40])

@@ -19,6 +19,7 @@ How it works, from the outside in:
   that ``repeats`` finds to be equal are one.
   ``fourier`` sums a Fourier series, and tells where that is not accurate enough.
 - ``compiled`` and ``tiles``: the loops over groups of queries, which are dealt out to ``threads``.
+  These are ``waiting`` for a moment after each call, to be asked again without being woken.
 - ``loops``: the inner loops, generated for a dtype as explicit ``vectors``. Kernels are
   ``2^(logit - shift)``, with logits in base 2 (a bias and d multiply-adds), an inlined polynomial,
   and as the shift a bound on the largest logit, or that itself.
@@ -40,7 +41,7 @@ those that are exact up to rounding.
 from skflow._kernels.compiled import share_out
 from skflow._kernels.mean import KernelState, exchange, finalize, kernel_mean, merge, partial
 from skflow._kernels.neighbors import Search, nearest
-from skflow._kernels.points import Points
+from skflow._kernels.points import Points, mean_square
 from skflow._kernels.threads import n_threads, run_in_threads, side_by_side
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "exchange",
     "finalize",
     "kernel_mean",
+    "mean_square",
     "merge",
     "n_threads",
     "nearest",

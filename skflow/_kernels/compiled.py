@@ -77,6 +77,31 @@ def square_norms(rows, center, norms):
         norms[i] = squared
 
 
+@njit(fastmath={"reassoc", "contract", "nsz"})
+def add_up_columns(rows, room, sums):
+    """Sums of the columns, in float64, into sums (d,); room (n d,), for n rows at a time."""
+    numbers, n, n_columns = rows.reshape(-1), room.shape[0], sums.shape[0]
+    whole = numbers.shape[0] // n * n
+    room[:] = 0
+    for first in range(0, whole, n):
+        for i in range(n):
+            room[i] += numbers[first + i]
+    for i in range(numbers.shape[0] - whole):
+        room[i] += numbers[whole + i]
+    sums[:] = 0
+    for i in range(n):
+        sums[i % n_columns] += room[i]
+
+
+@njit(fastmath={"reassoc", "contract", "nsz"})
+def sum_of_squares(rows):
+    """Of all entries, in float64."""
+    total, numbers = 0.0, rows.reshape(-1)
+    for i in range(numbers.shape[0]):
+        total += np.float64(numbers[i]) ** 2
+    return total
+
+
 @njit()
 def fill_panels(rows, center, panels):
     """Rows about the centre into panels (P, D, W), by column; filled up with zeros."""

@@ -122,19 +122,21 @@ class Layout:
         shape = n_rows // self.width, points.X.shape[1], self.width
         self.origin = self._origin(points)
         self.panels = _by_column(points.X[order], self.origin, shape, dtype)
-        by_column = self.n_values <= columns_width
-        if by_column and points.values is None and self.origin is points.center:
-            self.values = self.panels
-            return
-        values = points.X[order] if points.values is None else points.values[order]
-        if by_column:
-            shape = shape[0], self.n_values, self.width
-            self.values = _by_column(values, self.value_center, shape, dtype)
+        if self.n_values > columns_width:
+            values = points.X if points.values is None else points.values
+            self.values = self._by_row(values[order], n_rows)
+        elif points.values is None:
+            self.values = self._values_in_panels()
         else:
-            self.values = self._by_row(values, n_rows)
+            shape = shape[0], self.n_values, self.width
+            self.values = _by_column(points.values[order], self.value_center, shape, dtype)
 
     def _origin(self, points):
         return points.center
+
+    def _values_in_panels(self):
+        """The points about their centre."""
+        return self.panels
 
     def _by_row(self, values, n_rows):
         n_values = -(-self.n_values // lanes(self.dtype)) * lanes(self.dtype)
@@ -218,13 +220,22 @@ class Differences(Layout):
 
     def __init__(self, points):
         super().__init__(points, np.float32)
+        self._biases = super().biases(0.0)
 
     def _origin(self, points):
         return np.zeros_like(points.center)
 
+    def _values_in_panels(self):
+        # About a float32 next to the centre: to take that off and to add it costs no more digits.
+        center = self.value_center.astype(np.float32)
+        self.value_center = center.astype(np.float64)
+        values = empty_vectors(self.panels.shape, np.float32)
+        with np.errstate(over="ignore"):
+            return np.subtract(self.panels, center[:, None], out=values)
+
     def biases(self, per_unit):
         """Logs of the weights."""
-        return super().biases(0.0)
+        return self._biases
 
     def _units(self, per_unit):
         return self.origin, 1.0, (np.full(1, -0.5 * per_unit, self.dtype),)

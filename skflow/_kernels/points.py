@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 
-from skflow._kernels.compiled import square_norms
+from skflow._kernels.compiled import add_up_columns, square_norms, sum_of_squares
 
+_ROWS_AT_A_TIME = 8  # that are added up, so that no sum waits for the last
 LOG2_E = math.log2(math.e)
 
 
@@ -105,8 +106,15 @@ class Points:
 
 
 def _column_means(rows):
-    """In float64; `mean` of so few columns takes several times as long."""
-    return np.einsum("ij->j", rows, dtype=np.float64) / len(rows)
+    """In float64; `mean` of so few columns takes ten times as long."""
+    sums = np.empty(rows.shape[1])
+    add_up_columns(rows, np.empty(_ROWS_AT_A_TIME * len(sums)), sums)
+    return sums / len(rows)
+
+
+def mean_square(rows):
+    """Mean squared length of rows."""
+    return sum_of_squares(np.asarray(rows, order="C")) / len(rows)
 
 
 def _in_floats(array):
