@@ -29,7 +29,7 @@ _ROUNDING = {np.float32: 2.0**-24, np.float64: 2.0**-53}
 _SIGMA32 = 2.0**-50, 2.0**50  # bandwidths that float32 can square, with room for distances
 # Dimensions up to which differences are as fast as products.
 _FEW = 4 if N_REGISTERS == 32 else 0
-_BLOCKS_SHARE = 0.5  # of the tiles, above which finding out which count costs more than it saves
+_WORTH_ASKING = 0.5  # of the cost of all pairs, which tiles could save
 
 
 def kernel_sums(points, Z, sigma, *, algorithm, tolerance):
@@ -70,18 +70,23 @@ def kernel_sums(points, Z, sigma, *, algorithm, tolerance):
 
 def _fastest(points, n_queries, sigma, single, tolerance, allowed):
     """The algorithm that takes the least time; without a tolerance whatever the queries are."""
-    series = dense = math.inf
-    if tolerance is not None:
+    series = math.inf
+    if tolerance is None:
+        n_queries = len(points.X)
+    else:
         series = fourier_cost(points, sigma, allowed, n_queries)
-        dense = len(points.X) * n_queries / (2 if single else 1)
-        if series < min(dense, blocks_cost(points, n_queries)):
-            return "nufft"  # points need not be sorted to find out how many of them count
-    share = share_of_blocks(points, sigma, allowed)
-    blocks = share < (_BLOCKS_SHARE / 2 if single else _BLOCKS_SHARE)
-    exact = blocks_cost(points, n_queries, share) if blocks else dense
-    if series < exact:
-        return "nufft"
-    return "blocks" if blocks else "dense"
+    dense = len(points.X) * n_queries / (2 if single else 1)
+    blocks = _cost_in_blocks(points, n_queries, sigma, allowed, dense, series)
+    costs = {"dense": dense, "blocks": blocks, "nufft": series}
+    return min(costs, key=costs.get)
+
+
+def _cost_in_blocks(points, n_queries, sigma, allowed, dense, series=math.inf):
+    """What summing in tiles costs; infinity where that need not be known."""
+    at_least = blocks_cost(points, n_queries)  # though no point counted
+    if at_least > _WORTH_ASKING * dense or at_least >= series:
+        return math.inf
+    return blocks_cost(points, n_queries, share_of_blocks(points, sigma, allowed))
 
 
 def _methods(points, sigma, algorithm, single, allowed):
@@ -154,8 +159,8 @@ def _dense64(points, Z, sigma, tolerance):
 
 def _without_series(points, Z, sigma, tolerance):
     """Rows that a series left: in tiles if these are many rows and few points count for each."""
-    many = len(points.X) * len(Z) > blocks_cost(points, len(Z))
-    if many and share_of_blocks(points, sigma, tolerance) < _BLOCKS_SHARE:
+    dense = len(points.X) * len(Z)
+    if _cost_in_blocks(points, len(Z), sigma, tolerance, dense) < dense:
         return _blocks(points, Z, sigma, tolerance)
     sums, means = kernel_sums(points, Z, sigma, algorithm="dense", tolerance=None)
     return sums, means, np.ones(len(Z), dtype=bool)

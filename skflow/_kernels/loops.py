@@ -311,6 +311,28 @@ def highest(code, signature):
 
 
 @_loop
+def gaps(code, signature):
+    """Squared distances of a group of queries to a box, in float64.
+
+    (queries (D, GROUP), lower (D, T), upper (D, T), t, n_dims, n_boxes, squared (GROUP,)): to box
+    t, whose lowest and highest coordinates are in column t.
+    """
+    queries, lower, upper, t, n_dims, n_boxes, squared = code.arguments
+    b, zero = code.builder, code.constant(0.0)
+    places = [v * code.lanes for v in range(GROUP // code.lanes)]
+    totals = [code.variable(zero) for _ in places]
+    with code.loop(code.number(0), n_dims) as k:
+        corner = code.plus(code.times(k.index, n_boxes), t)
+        first, last = code.spread(lower, corner), code.spread(upper, corner)
+        for place, total in zip(places, totals, strict=True):
+            z = code.load(queries, code.plus(code.times(k.index, GROUP), place))
+            gap = code.maximum(code.maximum(b.fsub(first, z), b.fsub(z, last)), zero)
+            b.store(code.multiply_add(gap, gap, b.load(total)), total)
+    for place, total in zip(places, code.get(totals), strict=True):
+        code.store(total, squared, code.number(place))
+
+
+@_loop
 def collect(code, signature):
     """Append the points of a tile that are near a row to those that were found for it before.
 

@@ -9,6 +9,7 @@ from skflow._kernels.loops import (
     GROUP,
     PANEL,
     average,
+    gaps,
     highest,
     settle,
     settle_lanes,
@@ -48,6 +49,20 @@ def sort_into_tiles(X, tile, order):
         starts[n_parts], stops[n_parts] = start, middle
         starts[n_parts + 1], stops[n_parts + 1] = middle, stop
         n_parts += 2
+
+
+@njit()
+def enclose_tiles(X, order, tile, lower, upper):
+    """Lowest and highest coordinates of the points of each tile, into (d, n_tiles)."""
+    for t in range(lower.shape[1]):
+        first = order[t * tile]
+        for k in range(X.shape[1]):
+            lower[k, t] = upper[k, t] = X[first, k]
+        for place in range(t * tile + 1, min((t + 1) * tile, order.shape[0])):
+            i = order[place]
+            for k in range(X.shape[1]):
+                lower[k, t] = min(lower[k, t], X[i, k])
+                upper[k, t] = max(upper[k, t], X[i, k])
 
 
 @njit()
@@ -101,16 +116,15 @@ def bound_kernels(low, high, boxes, per_unit, bounds):
 
 @njit()
 def _bound_logits(group, boxes, per_unit, t, bounds):
-    """The largest logit, rounding included, that each query of a group can have in tile t."""
+    """The largest logit, rounding included, that each query of a group can have in tile t.
+
+    group: offsets (d, GROUP), own and slack (n,) of at most so many queries. bounds: (GROUP,).
+    """
     offsets, own, slack = group
     lower, upper, heaviest = boxes
-    for q in range(offsets.shape[0]):
-        squared = 0.0
-        for k in range(lower.shape[0]):
-            z = offsets[q, k]
-            gap = max(max(lower[k, t] - z, z - upper[k, t]), 0.0)
-            squared += gap * gap
-        bounds[q] = heaviest[t] - 0.5 * per_unit * squared + own[q] + slack[q]
+    gaps((offsets, lower, upper, t, lower.shape[0], lower.shape[1], bounds))
+    for q in range(own.shape[0]):
+        bounds[q] = heaviest[t] - 0.5 * per_unit * bounds[q] + own[q] + slack[q]
 
 
 @njit()
@@ -128,6 +142,15 @@ def _raise_tops(packed, tiles, t, lane_tops, tops):
 
 
 @njit()
+def _enclose(offsets, n_queries, low, high):
+    """The box of a group of queries, (d, GROUP)."""
+    for k in range(offsets.shape[0]):
+        low[k] = high[k] = offsets[k, 0]
+        for q in range(1, n_queries):
+            low[k], high[k] = min(low[k], offsets[k, q]), max(high[k], offsets[k, q])
+
+
+@njit()
 def _find_tops(group, packed, tiles, per_unit, cut, lane_tops, tops, scratch):
     """Largest logit of each query of a group, and the tiles that may have one 2^cut times as large.
 
@@ -135,11 +158,8 @@ def _find_tops(group, packed, tiles, per_unit, cut, lane_tops, tops, scratch):
     """
     offsets, own, slack = group
     _, _, boxes = tiles
-    low, high, group_bounds, candidates, bounds = scratch
-    for k in range(offsets.shape[1]):
-        low[k] = high[k] = offsets[0, k]
-        for q in range(1, offsets.shape[0]):
-            low[k], high[k] = min(low[k], offsets[q, k]), max(high[k], offsets[q, k])
+    low, high, group_bounds, candidates, bounds, seen = scratch
+    _enclose(offsets, own.shape[0], low, high)
     bound_kernels(low, high, boxes, per_unit, group_bounds)
     nearest = np.argmax(group_bounds)
     lane_tops[:] = -np.inf
@@ -150,11 +170,22 @@ def _find_tops(group, packed, tiles, per_unit, cut, lane_tops, tops, scratch):
     n_candidates = 0
     for t in range(group_bounds.shape[0]):
         if group_bounds[t] > threshold:
-            candidates[n_candidates] = t
+            candidates[n_candidates], seen[n_candidates] = t, t == nearest
             _bound_logits(group, boxes, per_unit, t, bounds[n_candidates])
             n_candidates += 1
+    if n_candidates == 0:
+        return 0
+    # First for each query where it may be highest: most other tiles are then out of the question.
+    for q in range(tops.shape[0]):
+        best = 0
+        for c in range(1, n_candidates):
+            if bounds[c, q] > bounds[best, q]:
+                best = c
+        if bounds[best, q] > tops[q] and not seen[best]:
+            seen[best] = True
+            _raise_tops(packed, tiles, candidates[best], lane_tops, tops)
     for c in range(n_candidates):
-        if candidates[c] != nearest and _any_above(bounds[c], tops):
+        if not seen[c] and _any_above(bounds[c], tops):
             _raise_tops(packed, tiles, candidates[c], lane_tops, tops)
     return n_candidates
 
@@ -165,6 +196,30 @@ def _any_above(bounds, thresholds):
     for q in range(thresholds.shape[0]):
         above |= bounds[q] > thresholds[q]
     return above
+
+
+@njit()
+def count_tiles(groups, thresholds, boxes, per_unit):
+    """How many tiles have a kernel above a threshold for any query of a group, over all groups.
+
+    groups: (n, d, GROUP). thresholds: (n, GROUP), log2 of kernels. boxes: see
+    :func:`bound_kernels`.
+    """
+    n_tiles = boxes[2].shape[0]
+    group_bounds, bounds = np.empty(n_tiles), np.empty(thresholds.shape[1])
+    nothing = np.zeros(thresholds.shape[1])
+    low, high = np.empty(groups.shape[1]), np.empty(groups.shape[1])
+    n_counted = 0
+    for g in range(groups.shape[0]):
+        group = groups[g], nothing, nothing
+        _enclose(groups[g], groups.shape[2], low, high)
+        least = thresholds[g].min()
+        bound_kernels(low, high, boxes, per_unit, group_bounds)
+        for t in range(n_tiles):
+            if group_bounds[t] > least:
+                _bound_logits(group, boxes, per_unit, t, bounds)
+                n_counted += _any_above(bounds, thresholds[g])
+    return n_counted
 
 
 @njit()
@@ -196,22 +251,26 @@ def stream_tiles(offsets, own, slack, per_unit, cut, tiles, value_center, result
     value_sums = zero_vectors((GROUP, n_values), panels)
     kernel_totals, value_totals = np.empty((1, GROUP)), np.empty((1, GROUP, n_values))
     totals = kernel_totals, value_totals
-    thresholds = np.empty(GROUP)
+    thresholds, by_column = np.empty(GROUP), np.zeros((n_dims, GROUP))
     no_shifts, origin = np.zeros(GROUP), np.zeros(n_dims)
     candidates = np.empty(n_tiles, np.intp)
     bounds = np.empty((n_tiles, GROUP))
-    scratch = np.empty(n_dims), np.empty(n_dims), np.empty(n_tiles), candidates, bounds
+    low, high = np.empty((2, n_dims))
+    scratch = low, high, np.empty(n_tiles), candidates, bounds, np.empty(n_tiles, np.bool_)
     for first in range(0, offsets.shape[0], GROUP):
         last = min(offsets.shape[0], first + GROUP)
-        group = offsets[first:last], own[first:last], slack[first:last]
+        n, rows = last - first, offsets[first:last]
+        for q in range(n):
+            for k in range(n_dims):
+                by_column[k, q] = rows[q, k]
+        group = by_column, own[first:last], slack[first:last]
         top = shifts[first:last]
-        n = last - first
-        _pack(group[0], origin, no_shifts[:n], per_unit, *packed)
+        _pack(rows, origin, no_shifts[:n], per_unit, *packed)
         n_candidates = _find_tops(group, packed, tiles, per_unit, cut, lane_sums, top, scratch)
         for q in range(n):
             thresholds[q] = top[q] + cut
             top[q] = math.ceil(top[q])
-        _pack(group[0], origin, top, per_unit, *packed)
+        _pack(rows, origin, top, per_unit, *packed)
         z, shift = packed[0][0], packed[1][0]
         kernel_totals[:] = 0
         value_totals[:] = 0
