@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from skflow._kernels import Points, algorithms, blocks, fourier, kernel_mean
-from skflow._kernels.blocks import share_of_blocks, sorted_into_tiles
+from skflow._kernels.blocks import Tiles, share_of_blocks, sorted_into_tiles
+from skflow._kernels.loops import GROUP
 
 finufft = pytest.mark.skipif(
     importlib.util.find_spec("finufft") is None, reason="needs the package finufft"
@@ -98,6 +99,56 @@ def test_auto_is_the_faster_of_both():
     assert share_of_blocks(points, 0.01, 1e-16) < 0.1
     assert share_of_blocks(points, 0.5, 1e-16) == 1.0
     assert share_of_blocks(Points(X[:4000]), 0.01, 1e-16) == 1.0  # too few to be worth it
+
+
+def share_of_tiles(X, Z, sigma, n_groups=60):
+    """Share of the tiles of X that hold a kernel that counts for some query of a group of Z."""
+    tiles = Points(X).once(Tiles)
+    lower, upper, _ = tiles.boxes
+    cut = 53 + np.log2(len(X))
+    rows = Z[sorted_into_tiles(Z, GROUP)]
+    needed = []
+    for first in range(0, len(rows) - GROUP, len(rows) // n_groups // GROUP * GROUP):
+        group = rows[first : first + GROUP, :, None]
+        offsets = group - tiles.center[:, None]
+        gaps = np.maximum(np.maximum(lower - offsets, offsets - upper), 0)
+        highest = np.square(group - X.T).sum(axis=1).min(axis=1, keepdims=True)
+        further = np.square(gaps).sum(axis=1) - highest
+        needed.append((further < 2 * sigma**2 * np.log(2) * cut).any(axis=0).mean())
+    return np.mean(needed)
+
+
+@pytest.mark.parametrize("width", [2, 5, 8, 12])
+@pytest.mark.parametrize("shape", ["uniform", "standard_normal"])
+def test_a_sketch_tells_how_many_tiles_count(shape, width):
+    rng = np.random.default_rng(width)
+    X = getattr(rng, shape)(size=(10_000, width))
+    for share in (0.05, 0.1, 0.2):
+        sigma = share * X.std()
+        exact = share_of_tiles(X, X + sigma * rng.standard_normal(X.shape), sigma)
+        # measured: 0.77 to 1.29 of it
+        assert 0.7 < share_of_blocks(Points(X), sigma, 2.0**-53) / exact < 1.45
+
+
+def test_to_choose_all_pairs_nothing_is_sorted():
+    X = np.random.default_rng(0).uniform(size=(10_000, 3))
+    for sigma, is_sorted in ((0.01, True), (0.1, False)):
+        points = Points(X)
+        kernel_mean(X, points, sigma)
+        assert any(isinstance(found, Tiles) for found in points._prepared.values()) == is_sorted
+
+
+@pytest.mark.parametrize("n_queries", [1, GROUP - 1, GROUP, 3 * GROUP + 2])
+@pytest.mark.parametrize("width", [1, 3, 12])
+def test_bounds_of_the_queries_of_a_group(n_queries, width):
+    """A group that is not full has what was in its place before."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((1000, width))
+    Z = X[:n_queries] + 0.1 * rng.standard_normal((n_queries, width))
+    blocks = kernel_mean(Z, X, 0.1, algorithm="blocks")
+    dense = kernel_mean(Z, X, 0.1, algorithm="dense")
+    for found, expected in zip(blocks, dense, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("tile", [8, 96])

@@ -376,7 +376,7 @@ def test_the_target_is_laid_out_once(velocity, weighted, monkeypatch):
 @pytest.mark.parametrize("velocity", [ScoreDifference(), MMD(), Stein()], ids=str)
 def test_a_tolerance_is_kept(velocity):
     rng = np.random.default_rng(0)
-    X, Y = rng.normal(size=(2, 6000, 2))
+    X, Y = rng.normal(size=(2, 8000, 2))
     Y += 1
     Z = Y + 0.1 * rng.normal(size=Y.shape)
     own = stand_in(Y[:50] + 1e-3, Y)
