@@ -23,7 +23,7 @@ import numpy as np
 import pytest
 
 import skflow
-from skflow._kernels import Points, kernel_mean, nearest, threads, waiting
+from skflow._kernels import Points, kernel_mean, nearest, threads
 from skflow._kernels.threads import n_threads, run_in_threads, side_by_side
 
 TESTS, ROOT = Path(__file__).parents[:2]
@@ -234,82 +234,6 @@ def what_late_threads_keep():
 
 def test_a_thread_that_comes_too_late_keeps_no_arrays_alive():
     assert run(what_late_threads_keep, NUMBA_NUM_THREADS="4") == "(True, False)"
-
-
-# Threads that listen for a moment before they sleep
-
-
-class Meeting:
-    """A piece of work for two threads at one time."""
-
-    def __init__(self):
-        self.barrier = threading.Barrier(2)
-
-    def __call__(self, start, stop):
-        self.barrier.wait(10)
-
-
-def call_that_leaves_a_listener():
-    """Two threads have shared a call, and one of them listens for long; returns their work."""
-    pretend_four_cores()
-    waiting._LOOKS = 10**8  # some seconds
-    work = Meeting()
-    run_in_threads(work, 2, 2)
-    deadline = time.monotonic() + 10
-    while not threads._listeners and time.monotonic() < deadline:
-        time.sleep(0.001)
-    return work
-
-
-def call_after_a_call():
-    call_that_leaves_a_listener()
-    threads._submit = None  # to wake a thread would be an error
-    run_in_threads(Meeting(), 2, 2)
-    waiting._LOOKS = 1
-
-
-def test_a_thread_that_listens_helps_without_being_woken():
-    run(call_after_a_call, NUMBA_NUM_THREADS="4")
-
-
-def what_a_listener_keeps():
-    alive = weakref.ref(call_that_leaves_a_listener())
-    return len(threads._listeners), alive() is not None
-
-
-def test_a_thread_that_listens_keeps_no_arrays_alive():
-    assert run(what_a_listener_keeps, NUMBA_NUM_THREADS="4") == "(1, False)"
-
-
-def child_of_a_process_with_a_listener():
-    call_that_leaves_a_listener()
-    return outcome_in_a_child(lambda: run_in_threads(Meeting(), 2, 2), None)
-
-
-@needs_fork
-def test_a_child_does_not_ask_threads_that_it_has_not():
-    assert run(child_of_a_process_with_a_listener, NUMBA_NUM_THREADS="4") == "0"
-
-
-def when_threads_listen():
-    """Whether a thread listens after its work beside no others that compute, and beside many."""
-    listened = []
-    waiting.Bell.listen = lambda bell: listened.append(threads._n_computing)
-    for n_computing in (0, 100):
-        threads._n_computing = n_computing
-        threads._serve(waiting.Bell)
-    return listened
-
-
-def test_no_thread_listens_while_others_could_do_with_its_core():
-    assert run(when_threads_listen) == "[0]"
-
-
-def test_a_bell_that_was_rung_before_is_heard():
-    bell = waiting.Bell()
-    bell.ring()
-    bell.listen()  # which forgets it
-    assert bell._rung[0] == 0
 
 
 # Several functions at the same time

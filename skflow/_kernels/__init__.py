@@ -19,7 +19,6 @@ How it works, from the outside in:
   that ``repeats`` finds to be equal are one.
   ``fourier`` sums a Fourier series, and tells where that is not accurate enough.
 - ``compiled`` and ``tiles``: the loops over groups of queries, which are dealt out to ``threads``.
-  These are ``waiting`` for a moment after each call, to be asked again without being woken.
 - ``loops``: the inner loops, generated for a dtype as explicit ``vectors``. Kernels are
   ``2^(logit - shift)``, with logits in base 2 (a bias and d multiply-adds), an inlined polynomial,
   and as the shift a bound on the largest logit, or that itself.

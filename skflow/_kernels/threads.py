@@ -5,10 +5,6 @@ launch at once, and their OpenMP layer dies in a forked child.
 
 All callers share the cores. A caller is helped where a core has nothing to do; while callers alone
 take all cores, however many these are, nobody helps.
-
-To wake a thread takes about as long as a small call. Who has helped therefore listens for a moment
-before it sleeps, and so does a caller for the end of those who help it: a flow makes its next call
-a tenth of a millisecond after the last.
 """
 
 import itertools
@@ -20,8 +16,6 @@ from multiprocessing import current_process
 
 import numba
 
-from skflow._kernels.waiting import Bell
-
 _INLINE_WORK = 2**24  # multiply-adds in float32, below which a thread costs more than it saves
 _PIECES = 4  # per thread: a core that others use too gets fewer
 _PIECE_WORK = 2**25  # that more pieces than threads are worth; each waits for the interpreter
@@ -29,15 +23,14 @@ _PIECE_WORK = 2**25  # that more pieces than threads are worth; each waits for t
 _lock = threading.RLock()
 _thread = threading.local()  # .team
 _pool = None
-_listeners: list = []  # threads of the pool that wait for a moment before they sleep
 _n_computing = 0
 _forked = False
 
 
 def _forget_others():
     """After a fork the child has the pool but not its threads, nor any other caller."""
-    global _pool, _listeners, _n_computing, _forked
-    _pool, _listeners, _n_computing, _forked = None, [], 0, True
+    global _pool, _n_computing, _forked
+    _pool, _n_computing, _forked = None, 0, True
     _lock.release()
 
 
@@ -121,7 +114,7 @@ class _Call:
     def __init__(self, function, pieces, n_threads):
         self.function, self.pieces = function, iter(list(pieces))  # whose next() is atomic
         self.n_wanted, self.n_at_work, self.error = n_threads - 1, 0, None
-        self.changed, self.bell = threading.Condition(), Bell()
+        self.changed = threading.Condition()
 
     def run(self, n_threads):
         self.team = getattr(_thread, "team", None)
@@ -153,11 +146,11 @@ class _Call:
                 self.team.n_free -= 1
             with self.changed:
                 self.n_wanted -= 1
-            if not _ask(self.help):
+            if not _submit(self.help):
                 return
 
     def help(self):
-        """Work at pieces while there is a core to spare; returns whom to tell that it is done."""
+        """Work at pieces while there is a core to spare."""
         _thread.team = self.team
         with self.changed:
             self.n_at_work += 1  # before a piece is taken: who finds none must wait for this
@@ -166,28 +159,25 @@ class _Call:
                 try:
                     piece = next(self.pieces, None)
                     if piece is None:
-                        break
+                        return
                     self.function(*piece)
                 finally:
                     _leave()
         except BaseException as error:
             self.error = error
-        _thread.team = None
-        with _lock:
-            self.team.n_free += 1
-        with self.changed:
-            self.n_wanted += 1
-            self.n_at_work -= 1
-            self.changed.notify_all()
-        return self.bell
+        finally:
+            with self.changed:
+                self.n_wanted += 1
+                self.n_at_work -= 1
+                self.changed.notify_all()
+            _thread.team = None
+            with _lock:
+                self.team.n_free += 1
 
     def end(self):
         """Begin no more pieces, and wait for those that others are at, not for who has none."""
         for _ in self.pieces:
             pass
-        for _ in range(self.n_at_work):
-            if self.n_at_work > 0:
-                self.bell.listen()
         with self.changed:
             self.changed.wait_for(lambda: self.n_at_work == 0)
 
@@ -208,51 +198,14 @@ def _leave():
         _n_computing -= 1
 
 
-class _Listener:
-    """A thread of the pool that has nothing to do, and can be asked without being woken."""
-
-    def __init__(self):
-        self.bell, self.job = Bell(), None
-
-
-def _ask(job):
-    """Whether a thread of the pool will call a function, which returns whom to tell afterwards."""
-    with _lock:
-        listener = _listeners.pop() if _listeners else None
-        if listener is not None:
-            listener.job = job
-    if listener is None:
-        return _submit(_serve, job)
-    listener.bell.ring()
-    return True
-
-
-def _serve(job):
-    """Do a job, and those that come within a moment."""
-    while job is not None:
-        bell, job = job(), None
-        listener = _Listener()
-        with _lock:
-            listens = _n_computing < _most()  # else others could do with the core
-            if listens:
-                _listeners.append(listener)
-        bell.ring()  # at last: who hears it wants the interpreter
-        if listens:
-            listener.bell.listen()
-        with _lock:
-            if listener in _listeners:
-                _listeners.remove(listener)
-            job = listener.job
-
-
-def _submit(function, *arguments):
+def _submit(function):
     """Whether a thread of the pool will call a function: none will while the interpreter ends."""
     global _pool
     try:
         with _lock:
             if _pool is None:
                 _pool = ThreadPoolExecutor(_most() - 1, thread_name_prefix="skflow")
-            _pool.submit(function, *arguments)
+            _pool.submit(function)
     except RuntimeError:
         return False
     return True
