@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from skflow._kernels import (
     Points,
+    alone,
     compiled,
     dense,
     finalize,
@@ -405,12 +406,37 @@ def test_float32_where_products_of_coordinates_lose_digits(width):
     points = Points(X)
     errors = np.abs(kernel_mean(Z, points, sigma)[0] - expected) / sigma
     assert errors.max() <= 1e-5  # measured: 6e-6 in 10 dimensions
-    _, by_products = dense.dense_mean(points, Z, sigma, np.float32)
-    assert np.abs(by_products - expected).max() / sigma > 1e-5
+    assert points.radius**2 > _FLOAT32_REACH * sigma**2  # or products would do
     if dense.suits_differences(points):
-        _, by_differences, certain = dense.differences_mean(points, Z, sigma)
+        _, by_differences, certain = alone(dense.differences_mean(points, Z, sigma))
         assert certain.mean() > 0.9
         assert (np.abs(by_differences - expected)[certain] / sigma).max() <= 1e-5
+
+
+@pytest.mark.parametrize("width", [5, 40])
+@pytest.mark.parametrize("why", ["values", "weights"])
+def test_float32_sums_that_products_cannot_hold(why, width):
+    """Kernels times 2^88 and values of 1e30, or times 2^-90 because only a far point has weight."""
+    rng = np.random.default_rng(0)
+    X = 1e-3 * rng.standard_normal((4001, width))
+    X[:, 0] += np.repeat([1.0, -1.0], [2000, 2001])
+    Z = 1e-3 * rng.standard_normal((20, width))
+    Z[:, 0] += 62
+    Z, X = Z.astype(np.float32), X.astype(np.float32)
+    options = {"values": (1e30 * rng.standard_normal((len(X), 2))).astype(np.float32)}
+    if why == "weights":
+        options = {"weights": np.where(np.arange(len(X)) < len(X) - 1, 1e-60, 1.0)}
+    for extra, is_certain in (({}, True), (options, False)):
+        points = Points(X, **extra)
+        squared = dense.squared_lengths(points, Z)
+        certain = alone(dense.products_mean(points, Z, 1.0, squared))[2]
+        assert (certain == is_certain).all()
+        found = kernel_mean(Z, points, 1.0, algorithm="dense")
+        wide = {name: values.astype(float) for name, values in extra.items()}
+        expected = naive.kernel_mean(Z.astype(float), X.astype(float), 1.0, **wide)
+        scale = 1e30 if "values" in extra else 1.0
+        assert np.abs(found[0] - expected[0]).max() <= 1e-5 * scale
+        assert np.abs(found[1] / expected[1] - 1).max() <= 1e-6
 
 
 def test_loops_without_a_cache_and_their_assembly(monkeypatch):

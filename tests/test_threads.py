@@ -24,7 +24,14 @@ import pytest
 
 import skflow
 from skflow._kernels import Points, kernel_mean, nearest, threads
-from skflow._kernels.threads import n_threads, run_in_threads, side_by_side
+from skflow._kernels.threads import (
+    Loop,
+    alone,
+    n_threads,
+    run_in_threads,
+    side_by_side,
+    together,
+)
 
 TESTS, ROOT = Path(__file__).parents[:2]
 NOWHERE = str(Path(__file__, "nowhere"))  # below a file nobody can make a folder, not even root
@@ -155,7 +162,7 @@ def test_a_caller_alone_is_helped():
 
 
 @pytest.mark.parametrize(
-    ("work", "a_thread"), [(0, 1), (2**26, 1), (2**27, 2), (2**30, 4), (math.inf, 4)]
+    ("work", "a_thread"), [(0, 1), (2**27, 1), (2**28, 2), (2**30, 4), (math.inf, 4)]
 )
 def test_small_work_is_cut_into_few_pieces(work, a_thread):
     pieces = []
@@ -266,6 +273,80 @@ def test_an_error_in_one_of_several_functions_is_raised():
             with pytest.raises(ValueError, match="one of them"):
                 side_by_side(work, *functions)
     assert side_by_side(MANY, int, str) == [0, ""]
+
+
+# Tasks, whose loops threads do
+
+
+def loop_beside_the_next_task():
+    """Whether others are at a task's loop while the caller prepares the next; and the results."""
+    pretend_four_cores()
+    caller, begun, results = threading.get_ident(), threading.Event(), []
+
+    def first():
+        where = []
+
+        def work(start, stop):
+            where.append(threading.get_ident())
+            begun.set()
+            time.sleep(0.1)
+
+        yield Loop(work, 1)
+        results.append(caller in where)
+        return "first"
+
+    def second():
+        results.append(begun.wait(10))
+        items = []
+        yield Loop(lambda start, stop: items.extend(range(start, stop)), 100)
+        yield Loop(lambda start, stop: items.extend(range(start, stop)), 10)  # and another one
+        return sorted(items) == sorted([*range(100), *range(10)])
+
+    return [*together(MANY, first(), second()), *results]
+
+
+def test_others_begin_with_a_loop_while_the_next_task_is_prepared():
+    expected = str(["first", True, True, False])
+    assert run(loop_beside_the_next_task, NUMBA_NUM_THREADS="4") == expected
+
+
+def test_tasks_of_little_work_take_their_turns_here():
+    threads_seen = []
+
+    def task(result):
+        yield Loop(lambda *piece: threads_seen.append((*piece, threading.get_ident())), 9, work=1)
+        return result
+
+    assert together(1, task(0), task(1)) == [0, 1]
+    assert alone(task(2)) == 2 and together(MANY) == []
+    assert threads_seen == [(0, 9, threading.get_ident())] * 3
+
+
+@pytest.mark.parametrize("work", [1, MANY])
+def test_an_error_in_a_task_or_its_loop_is_raised_and_leaves_the_threads_usable(work):
+    def fail(*_):
+        raise ValueError("here")
+
+    def fails_at_first():
+        fail()
+        yield
+
+    def fails_in_its_loop():
+        yield Loop(fail, 8)
+
+    def fails_later():
+        yield Loop(lambda start, stop: None, 8)
+        fail()
+
+    def is_good():
+        yield Loop(lambda start, stop: None, 8)
+        return "good"
+
+    for bad in (fails_at_first, fails_in_its_loop, fails_later):
+        for tasks in ([bad(), is_good()], [is_good(), bad()]):
+            with pytest.raises(ValueError, match="here"):
+                together(work, *tasks)
+        assert together(work, is_good(), is_good()) == ["good", "good"]
 
 
 # Errors, and what numba is set to

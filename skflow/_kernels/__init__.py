@@ -38,24 +38,39 @@ those that are exact up to rounding.
 """
 
 from skflow._kernels.compiled import share_out
-from skflow._kernels.mean import KernelState, exchange, finalize, kernel_mean, merge, partial
+from skflow._kernels.mean import (
+    KernelState,
+    exchange,
+    finalize,
+    kernel_mean,
+    kernel_mean_task,
+    merge,
+    partial,
+    partial_task,
+    soft_mean_task,
+)
 from skflow._kernels.neighbors import Search, nearest
 from skflow._kernels.points import Points, mean_square
-from skflow._kernels.threads import n_threads, run_in_threads, side_by_side
+from skflow._kernels.threads import alone, n_threads, run_in_threads, side_by_side, together
 
 __all__ = [
     "KernelState",
     "Points",
     "Search",
+    "alone",
     "exchange",
     "finalize",
     "kernel_mean",
+    "kernel_mean_task",
     "mean_square",
     "merge",
     "n_threads",
     "nearest",
     "partial",
+    "partial_task",
     "run_in_threads",
     "share_out",
     "side_by_side",
+    "soft_mean_task",
+    "together",
 ]

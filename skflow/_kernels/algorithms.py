@@ -9,6 +9,7 @@ from skflow._kernels.blocks import blocks_cost, blocks_mean, share_of_blocks
 from skflow._kernels.dense import (
     dense_mean,
     differences_mean,
+    products_mean,
     squared_lengths,
     suits_differences,
 )
@@ -20,6 +21,7 @@ from skflow._kernels.fourier import (
     fourier_mean,
     n_modes,
 )
+from skflow._kernels.threads import at_once
 from skflow._kernels.vectors import N_REGISTERS
 
 ALGORITHMS = ("auto", "dense", "blocks", "nufft")
@@ -33,7 +35,7 @@ _WORTH_ASKING = 0.5  # of the cost of all pairs, which tiles could save
 
 
 def kernel_sums(points, Z, sigma, *, algorithm, tolerance):
-    """log2 of the weighted kernel sum at each query, and the mean of the values there.
+    """log2 of the weighted kernel sum at each query, and the mean of the values there; a task.
 
     Parameters
     ----------
@@ -45,27 +47,31 @@ def kernel_sums(points, Z, sigma, *, algorithm, tolerance):
         Bandwidth. One whose square float32 cannot hold is computed with in float64.
     algorithm, tolerance
         See :func:`~skflow._kernels.kernel_mean`.
+
+    Returns
+    -------
+    log2_sum : callable
+        A function without arguments: not everybody needs logarithms.
+    mean : ndarray of shape (n_queries, n_values)
     """
     _check(points, algorithm, tolerance)
     single = Z.dtype == points.X.dtype == np.float32 and _SIGMA32[0] <= sigma <= _SIGMA32[1]
     allowed = _ROUNDING[np.float32 if single else np.float64] if tolerance is None else tolerance
     if algorithm == "auto":
         algorithm = _fastest(points, len(Z), sigma, single, tolerance, allowed)
-    sums, means = np.empty(len(Z)), np.empty((len(Z), points.n_values))
-    left = np.arange(len(Z))
-    for method in _methods(points, sigma, algorithm, single, allowed):
+    methods = _methods(points, sigma, algorithm, single, allowed)
+    log2_sum, means, certain = yield from next(methods)(points, Z, sigma, allowed)
+    if certain.all():
+        return log2_sum, means
+    sums, left = log2_sum(), np.flatnonzero(~certain)
+    for method in methods:
+        log2_sum, some_means, certain = yield from method(points, Z[left], sigma, allowed)
+        done = left[certain]
+        sums[done], means[done] = log2_sum()[certain], some_means[certain]
+        left = left[~certain]
         if len(left) == 0:
             break
-        everything = len(left) == len(Z)
-        some_sums, some_means, certain = method(
-            points, Z if everything else Z[left], sigma, allowed
-        )
-        if everything and certain.all():
-            return some_sums, some_means
-        done = left[certain]
-        sums[done], means[done] = some_sums[certain], some_means[certain]
-        left = left[~certain]
-    return sums, means
+    return lambda: sums, means
 
 
 def _fastest(points, n_queries, sigma, single, tolerance, allowed):
@@ -92,7 +98,7 @@ def _cost_in_blocks(points, n_queries, sigma, allowed, dense, series=math.inf):
 def _methods(points, sigma, algorithm, single, allowed):
     """One after the other, each for the queries that those before it were not certain about."""
     if algorithm == "nufft" and n_modes(points, sigma, allowed) <= MOST_MODES:
-        yield fourier_mean
+        yield _fourier
         yield _without_series
         return
     if algorithm != "dense":  # a series of more modes would take memory and time without end
@@ -139,12 +145,15 @@ def _differences(points, Z, sigma, tolerance):
 
 def _dense32(points, Z, sigma, tolerance):
     """The queries that float32 can carry: norms about the centre decide."""
-    near = _is_near(points, sigma, np.sqrt(squared_lengths(points, Z)))
+    squared = squared_lengths(points, Z)
+    near = _is_near(points, sigma, np.sqrt(squared))
     if near.all():
-        return (*dense_mean(points, Z, sigma, np.float32), near)
-    sums, means = np.empty(len(Z)), np.empty((len(Z), points.n_values))
-    sums[near], means[near] = dense_mean(points, Z[near], sigma, np.float32)
-    return sums, means, near
+        return (yield from products_mean(points, Z, sigma, squared))
+    some = yield from products_mean(points, Z[near], sigma, squared[near])
+    log2_sum, some_means, some_certain = some
+    sums, means, certain = np.zeros(len(Z)), np.empty((len(Z), points.n_values)), near.copy()
+    sums[near], means[near], certain[near] = log2_sum(), some_means, some_certain
+    return lambda: sums, means, certain
 
 
 def _is_near(points, sigma, lengths=0.0):
@@ -153,19 +162,25 @@ def _is_near(points, sigma, lengths=0.0):
 
 
 def _dense64(points, Z, sigma, tolerance):
-    sums, means = dense_mean(points, Z, sigma, np.float64)
-    return sums, means, np.ones(len(Z), dtype=bool)
+    log2_sum, means = yield from dense_mean(points, Z, sigma)
+    return log2_sum, means, np.ones(len(Z), dtype=bool)
 
 
 def _without_series(points, Z, sigma, tolerance):
     """Rows that a series left: in tiles if these are many rows and few points count for each."""
     dense = len(points.X) * len(Z)
     if _cost_in_blocks(points, len(Z), sigma, tolerance, dense) < dense:
-        return _blocks(points, Z, sigma, tolerance)
-    sums, means = kernel_sums(points, Z, sigma, algorithm="dense", tolerance=None)
-    return sums, means, np.ones(len(Z), dtype=bool)
+        return (yield from _blocks(points, Z, sigma, tolerance))
+    exactly = {"algorithm": "dense", "tolerance": None}
+    log2_sum, means = yield from kernel_sums(points, Z, sigma, **exactly)
+    return log2_sum, means, np.ones(len(Z), dtype=bool)
+
+
+def _fourier(points, Z, sigma, tolerance):
+    sums, means, certain = yield from at_once(fourier_mean, points, Z, sigma, tolerance)
+    return lambda: sums, means, certain
 
 
 def _blocks(points, Z, sigma, tolerance):
-    sums, means = blocks_mean(points, Z, sigma, tolerance)
-    return sums, means, np.ones(len(Z), dtype=bool)
+    sums, means = yield from at_once(blocks_mean, points, Z, sigma, tolerance)
+    return lambda: sums, means, np.ones(len(Z), dtype=bool)

@@ -157,14 +157,14 @@ def stream(rows, shifts, units, layout, biases, groups_a_block, value_center, su
     """The kernel mean of all points at every query.
 
     rows: (n, D), the queries.
-    shifts: (n,), at least about the largest logit of the query.
+    shifts: (n,), at least about the largest logit of the query; not heeded in float32.
     units: the origin (D,), what queries about it are multiplied by, and a tuple with the scale of
     :func:`~skflow._kernels.loops.weigh`. Without one: 1 / (sigma^2 ln 2), which makes them logits.
     layout: the points about the origin (P, D, W) and values, by row (P W, V) with V in whole
     vectors, or by column (P, V, W).
     biases: (P, W), log2 of the weight minus, without a scale, |x|^2 / (2 sigma^2 ln 2).
     groups_a_block: that a panel serves while it is in the caches.
-    sums: (n,), filled with the sums of the kernels, times 2^-shift.
+    sums: (n,), filled with the sums of the kernels, in float64 times 2^-shift.
     means: (n, <= V), filled with the weighted means of the values.
     """
     panels, values = layout

@@ -11,7 +11,7 @@ from skflow._kernels.compiled import (
 )
 from skflow._kernels.loops import GROUP, PANEL
 from skflow._kernels.points import LOG2_E
-from skflow._kernels.threads import n_threads, run_in_threads
+from skflow._kernels.threads import Loop, n_threads, run_in_threads
 from skflow._kernels.vectors import LOWEST, empty_vectors, lanes
 
 _COLUMNS_WIDTH = 15  # values up to which filling up vectors of them costs more than it saves
@@ -19,34 +19,74 @@ _QUERY_BYTES = 1024  # a column, of the queries that share a panel while it is i
 _BLOCK_BYTES = 2**20  # most of these queries and of their sums, beside the panel
 _LEAST_GROUPS = 4  # that a thread is given
 _WORK_A_KERNEL, _WORK_A_NUMBER = 15, 30  # multiply-adds; of a number that is laid out
+# Kernels below 2^lowest err by at most that: all of a point's together, of a sum of at least this
+# many, by a rounding of the sum.
+_LEAST = {
+    np.float32: 2.0 ** (LOWEST[np.float32] + 25),
+    np.float64: 2.0 ** (LOWEST[np.float64] + 54),
+}
+_MOST32 = float(np.finfo(np.float32).max)
 _LEAST_SUM = 2.0**-40  # of float32 kernels: 7 sigmas away a logit errs by about 4e-6
 _DIFFERENCES_WIDTH = 32  # dimensions up to which kernels of noised points are seldom smaller
 # Logit of a padding point, below that of any other; not infinite, so that no NaN comes of it.
 _NEVER = {np.float32: -1e30, np.float64: -1e300}
 
 
-def dense_mean(points, Z, sigma, dtype):
+def dense_mean(points, Z, sigma):
     """log2 of the weighted kernel sum at each query, and the mean of the values there.
 
-    Kernels are computed as multiples of a bound on the largest of them, which costs no pass over
-    the points; where the bound is so high that small kernels would be lost, once more as multiples
-    of the largest itself.
+    In float64. Kernels are computed as multiples of a bound on the largest of them, which costs no
+    pass over the points; where the bound is so high that small kernels would be lost, once more as
+    multiples of the largest itself.
+
+    A task; see :func:`~skflow._kernels.threads.together`.
+
+    Returns
+    -------
+    log2_sum : callable
+        A function without arguments: not everybody needs logarithms.
+    mean : ndarray of shape (n_queries, n_values)
     """
     per_unit = LOG2_E / float(sigma) ** 2
-    if dtype is np.float64:
-        Z = Z.astype(np.float64, copy=False)
+    Z = Z.astype(np.float64, copy=False)
     squared = squared_lengths(points, Z)
     # z.x - |x|^2 / 2 is at most |z|^2 / 2, and at most |z| max |x|.
     shifts = np.ceil(np.minimum(0.5 * squared, np.sqrt(squared) * points.radius) * per_unit)
-    layout = points.once(Layout, dtype)
-    sums, means = layout.means(Z, shifts, per_unit)
-    # Kernels below 2^lowest err by at most that: all of them together by a rounding of the sum.
-    lost = sums < len(points.X) * 2.0 ** (LOWEST[dtype] + np.finfo(dtype).nmant + 2)
+    layout = points.once(Layout, np.float64)
+    sums, means = yield from layout.means(Z, shifts, per_unit)
+    lost = sums < len(points.X) * _LEAST[np.float64]
     if lost.any():
-        shifts[lost] = layout.highest(Z[lost], shifts[lost], per_unit)
-        sums[lost], means[lost] = layout.means(Z[lost], shifts[lost], per_unit)
-    log2_sum = shifts + np.log2(sums) + points.scale - 0.5 * per_unit * squared
-    return log2_sum, means
+        shifts[lost] = yield from layout.highest(Z[lost], shifts[lost], per_unit)
+        sums[lost], means[lost] = yield from layout.means(Z[lost], shifts[lost], per_unit)
+    return lambda: shifts + np.log2(sums) + points.scale - 0.5 * per_unit * squared, means
+
+
+def products_mean(points, Z, sigma, squared):
+    """:func:`dense_mean` in float32, of float32 rows, where products of coordinates are small.
+
+    Parameters
+    ----------
+    squared : ndarray of shape (n_queries,)
+        Their :func:`squared_lengths`.
+
+    Returns
+    -------
+    log2_sum : callable
+    mean : ndarray of shape (n_queries, n_values)
+        Rows that are not certain are not to be used.
+    certain : ndarray of bool of shape (n_queries,)
+        Where float32 can hold the sums, and no kernels are lost that count.
+    """
+    per_unit = LOG2_E / float(sigma) ** 2
+    layout = points.once(Layout, np.float32)
+    sums, means = yield from layout.means(Z, np.zeros(len(Z)), per_unit)
+    most = 0.5 * _MOST32 / max(1.0, points.once(_largest_value))  # times a value it is finite, too
+    certain = (sums >= len(points.X) * _LEAST[np.float32]) & (sums <= most)
+    return _log2_sums(points, sums, certain, 0.5 * per_unit * squared), means, certain
+
+
+def _log2_sums(points, sums, certain, subtracted=0.0):
+    return lambda: np.log2(np.where(certain, sums, 1.0)) + points.scale - subtracted
 
 
 def squared_lengths(points, Z):
@@ -69,17 +109,17 @@ def differences_mean(points, Z, sigma):
 
     Returns
     -------
-    log2_sum, mean : ndarrays
+    log2_sum : callable
+    mean : ndarray of shape (n_queries, n_values)
         Rows that are not certain are not to be used.
     certain : ndarray of bool of shape (n_queries,)
         Where the largest kernels are not so small that their logits have too few digits.
     """
     per_unit = LOG2_E / float(sigma) ** 2
     layout = points.once(Differences)
-    sums, means = layout.means(Z, np.zeros(len(Z)), per_unit)
-    certain = (sums > _LEAST_SUM) & (per_unit < np.finfo(np.float32).max)
-    sums[~certain] = 1.0
-    return np.log2(sums) + points.scale, means, certain
+    sums, means = yield from layout.means(Z, np.zeros(len(Z)), per_unit)
+    certain = sums > _LEAST_SUM if per_unit < _MOST32 else np.zeros(len(Z), dtype=bool)
+    return _log2_sums(points, sums, certain), means, certain
 
 
 def _by_column(rows, center, shape, dtype):
@@ -161,7 +201,7 @@ class Layout:
         return biases
 
     def means(self, rows, shifts, per_unit):
-        """Sum of the kernels times 2^-shift, and mean of the values, of each query."""
+        """Sum of the kernels times 2^-shift, and mean of the values, of each query; a task."""
         biases = self.biases(per_unit)
         sums = np.empty(len(rows))
         means = np.empty((len(rows), self.n_values))
@@ -169,11 +209,11 @@ class Layout:
         def run(part):
             self._stream(rows[part], shifts[part], per_unit, biases, (sums[part], means[part]))
 
-        self._run(run, len(rows))
+        yield self._loop(run, len(rows))
         return sums, means
 
     def highest(self, rows, shifts, per_unit):
-        """Largest logit of each query."""
+        """Largest logit of each query; a task."""
         biases = self.biases(per_unit)
         units = self._units(per_unit)[:2]
         tops = np.empty(len(rows))
@@ -181,7 +221,7 @@ class Layout:
         def run(part):
             stream_highest(rows[part], shifts[part], units, self.panels, biases, tops[part])
 
-        self._run(run, len(rows))
+        yield self._loop(run, len(rows))
         return shifts + tops
 
     def _units(self, per_unit):
@@ -192,8 +232,8 @@ class Layout:
         a_pair = _WORK_A_KERNEL + self.panels.shape[1] + self.n_values
         return n_queries * len(self.squared_norms) * a_pair * np.dtype(self.dtype).itemsize // 4
 
-    def _run(self, function, n_queries):
-        run_in_groups(function, n_queries, GROUP, self.work(n_queries))
+    def _loop(self, function, n_queries):
+        return over_groups(function, n_queries, GROUP, self.work(n_queries))
 
     def _stream(self, rows, shifts, per_unit, biases, results):
         a_group = GROUP * np.dtype(self.dtype).itemsize
@@ -206,13 +246,20 @@ class Layout:
         )
 
 
-def run_in_groups(function, n_queries, group, work):
-    """Call ``function(slice)`` on runs of whole groups of queries, in threads."""
+def _largest_value(points):
+    """What no value is larger than, about their centre."""
+    if points.values is None:
+        return points.radius
+    return float(np.abs(points.centered_values).max())
+
+
+def over_groups(function, n_queries, group, work):
+    """The loop that calls ``function(slice)`` on runs of whole groups of queries."""
 
     def run(start, stop):
         function(slice(start * group, stop * group))
 
-    run_in_threads(run, -(-n_queries // group), n_threads(work), _LEAST_GROUPS, work)
+    return Loop(run, -(-n_queries // group), _LEAST_GROUPS, work)
 
 
 class Differences(Layout):

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 import numpy as np
 
 from skflow._kernels.dense import dense_mean
-from skflow._kernels.threads import n_openmp_threads
+from skflow._kernels.threads import alone, n_openmp_threads
 from skflow._kernels.vectors import lanes
 
 LEAST_TOLERANCE = 1e-10
@@ -44,8 +44,8 @@ def fourier_mean(points, Z, sigma, tolerance):
     series = Series(points, sigma, _accuracy(tolerance))
     offsets = Z - points.center
     every = max(1, len(points.X) // _N_MEASURED)
-    log2_sum, mean = dense_mean(points, points.X[::every], sigma, np.float64)
-    sums = np.exp2(log2_sum) / series.total
+    log2_sum, mean = alone(dense_mean(points, points.X[::every], sigma))
+    sums = np.exp2(log2_sum()) / series.total
     exact = np.column_stack([sums, sums[:, None] * (mean - points.value_center) / series.scale])
     error = max(
         _SAFETY * np.abs(series.sums(points.centered[::every]) - exact).max(), np.finfo(float).eps

@@ -73,19 +73,21 @@ class _Code(Vectors):
     def logits(self, quad, queries, shifts, panels, biases, panel, n_dims, scale=()):
         """Logits of a quad, and of a panel: [query][vector].
 
-        ``bias - shift + z . x``, or with a scale ``bias - shift + scale |x - z|^2``, which takes
-        twice the arithmetic, and loses no digits where z and x are large against the bandwidth.
+        ``bias - shift + z . x`` in float64, ``bias + z . x`` in float32, or with a scale
+        ``bias + scale |x - z|^2``, which takes twice the arithmetic, and loses no digits where z
+        and x are large against the bandwidth.
         """
         b = self.builder
         start = self.times(panel, PANEL * self.lanes)
-
-        def biases_less_shift(q):
-            shift = self.spread(shifts, q)
-            places = [self.plus(start, p * self.lanes) for p in range(PANEL)]
-            return [b.fsub(self.load(biases, place), shift) for place in places]
+        bias = [self.load(biases, self.plus(start, p * self.lanes)) for p in range(PANEL)]
 
         def starts(q):
-            return [self.constant(0.0)] * PANEL if scale else biases_less_shift(q)
+            if scale:
+                return [self.constant(0.0)] * PANEL
+            if self.scalar == ir.FloatType():
+                return bias
+            shift = self.spread(shifts, q)
+            return [b.fsub(vector, shift) for vector in bias]
 
         first = self.times(start, n_dims)
         # A difference takes one more register than there are sixteen: fewer queries at a time.
@@ -107,11 +109,8 @@ class _Code(Vectors):
             return totals
         factor = self.spread(scale[0], self.number(0))
         return [
-            [
-                self.multiply_add(factor, squared, rest)
-                for squared, rest in zip(row, biases_less_shift(q), strict=True)
-            ]
-            for q, row in zip(quad, totals, strict=True)
+            [self.multiply_add(factor, *terms) for terms in zip(row, bias, strict=True)]
+            for row in totals
         ]
 
 
@@ -137,9 +136,10 @@ def weigh(code, signature):
 
     (queries (D, GROUP), shifts (GROUP,), panels (., D, W), biases (., W), panel, n_dims,
     kernels (GROUP, W), sums (GROUP, lanes), values): kernels[q, j] =
-    2^(biases[j] - shifts[q] + z_q . x_j) for the points of one panel, added to sums[q]. With one
-    more argument, scale (1,), it is 2^(biases[j] - shifts[q] + scale |x_j - z_q|^2). Of the values
-    only the layout counts: by row they are many, and so, then, are the dimensions.
+    2^(biases[j] - shifts[q] + z_q . x_j) for the points of one panel, added to sums[q]. In float32
+    there are no shifts. With one more argument, scale (1,), it is
+    2^(biases[j] + scale |x_j - z_q|^2). Of the values only the layout counts: by row they are many,
+    and so, then, are the dimensions.
     """
     queries, shifts, panels, biases, panel, n_dims, kernels, sums, _, *scale = code.arguments
     b, by_row = code.builder, signature.args[8].ndim == 2

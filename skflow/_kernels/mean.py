@@ -9,7 +9,7 @@ import numpy as np
 from skflow._kernels.algorithms import kernel_sums
 from skflow._kernels.compiled import exchange_rows
 from skflow._kernels.points import LOG2_E, Points
-from skflow._kernels.threads import n_threads, run_in_threads
+from skflow._kernels.threads import alone, n_threads, run_in_threads
 
 
 class KernelState(NamedTuple):
@@ -38,12 +38,37 @@ def partial(Z, X, sigma, values=None, weights=None, *, algorithm="auto", toleran
     KernelState
         In float64, whatever the dtype of the input.
     """
-    Z = np.asarray(Z, order="C")
+    points = _as_points(X, values, weights)
+    return alone(partial_task(Z, points, sigma, algorithm=algorithm, tolerance=tolerance))
+
+
+def partial_task(Z, points, sigma, *, algorithm="auto", tolerance=None):
+    """:func:`partial` as a task; see :func:`~skflow._kernels.threads.together`."""
+    Z = _check(Z, points, sigma)
+    options = {"algorithm": algorithm, "tolerance": tolerance}
+    log2_sum, mean = yield from kernel_sums(points, Z, sigma, **options)
+    return KernelState(log2_sum() / LOG2_E, mean, points.weight)
+
+
+def soft_mean_task(Z, points, sigma, *, algorithm="auto", tolerance=None):
+    """The mean alone of :func:`kernel_mean`, as a task."""
+    Z = _check(Z, points, sigma)
+    options = {"algorithm": algorithm, "tolerance": tolerance}
+    _, mean = yield from kernel_sums(points, Z, sigma, **options)
+    return mean.astype(_dtype(Z, points), copy=False)
+
+
+def _as_points(X, values, weights):
     if not isinstance(X, Points):
-        X = Points(X, values, weights)
-    elif values is not None or weights is not None:
+        return Points(X, values, weights)
+    if values is not None or weights is not None:
         raise ValueError("values and weights belong to the Points: pass them there.")
-    points = X
+    return X
+
+
+def _check(Z, points, sigma):
+    """The queries as a C-contiguous array, if the arguments are good."""
+    Z = np.asarray(Z, order="C")
     if Z.ndim != 2 or Z.shape[1] != points.X.shape[1]:
         raise ValueError(
             "Z and X must be 2-D arrays of the same width, got shapes "
@@ -56,8 +81,12 @@ def partial(Z, X, sigma, values=None, weights=None, *, algorithm="auto", toleran
             f"sigma is {float(sigma)!r}, and its square overflows or vanishes in float64: divide "
             "Z, X and sigma by a number of their size."
         )
-    log2_sum, mean = kernel_sums(points, Z, sigma, algorithm=algorithm, tolerance=tolerance)
-    return KernelState(log2_sum / LOG2_E, mean, points.weight)
+    return Z
+
+
+def _dtype(Z, points):
+    """That of results: float32 where nothing else was given."""
+    return np.float32 if Z.dtype == points.X.dtype == np.float32 else np.float64
 
 
 def merge(first, second):
@@ -182,9 +211,13 @@ def kernel_mean(Z, X, sigma, values=None, weights=None, *, algorithm="auto", tol
     >>> bool(np.allclose(log_density, np.log(weights.mean())))
     True
     """
+    points = _as_points(X, values, weights)
     options = {"algorithm": algorithm, "tolerance": tolerance}
-    mean, log_density = finalize(partial(Z, X, sigma, values, weights, **options))
-    rows = X.X if isinstance(X, Points) else np.asarray(X)
-    single = np.asarray(Z).dtype == rows.dtype == np.float32
-    dtype = np.float32 if single else np.float64
-    return mean.astype(dtype, copy=False), log_density.astype(dtype, copy=False)
+    return alone(kernel_mean_task(Z, points, sigma, **options))
+
+
+def kernel_mean_task(Z, points, sigma, **options):
+    """:func:`kernel_mean` as a task."""
+    state = yield from partial_task(Z, points, sigma, **options)
+    dtype = _dtype(np.asarray(Z), points)
+    return tuple(result.astype(dtype, copy=False) for result in finalize(state))

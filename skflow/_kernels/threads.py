@@ -11,14 +11,17 @@ import itertools
 import math
 import os
 import threading
+from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import current_process
+from typing import NamedTuple
 
 import numba
 
 _INLINE_WORK = 2**24  # multiply-adds in float32, below which a thread costs more than it saves
 _PIECES = 4  # per thread: a core that others use too gets fewer
-_PIECE_WORK = 2**25  # that more pieces than threads are worth; each waits for the interpreter
+_PIECE_WORK = 2**26  # that more pieces than threads are worth; each waits for the interpreter
 
 _lock = threading.RLock()
 _thread = threading.local()  # .team
@@ -68,20 +71,46 @@ def _most():
     return min(numba.config.NUMBA_DEFAULT_NUM_THREADS, numba.config.NUMBA_NUM_THREADS)
 
 
-def run_in_threads(function, n_items, n_threads, least=1, work=math.inf):
-    """Call ``function(start, stop)`` on pieces of a range, of at least so many items, in threads.
+class Loop(NamedTuple):
+    """A loop that threads may share: ``function(start, stop)`` does some items of a range.
 
-    This thread is one of them. An error in any of them is raised here, after all have ended. The
-    work of all items is that of :func:`n_threads`; some pieces a thread where it is not known.
+    Pieces of the range are of at least so many items. The work of all items is that of
+    :func:`n_threads`; there are some pieces a thread where it is not known.
     """
-    n_threads = min(n_threads, max(1, n_items // least))
-    if n_threads == 1:
-        function(0, n_items)
-        return
-    n_pieces = max(n_threads, work / _PIECE_WORK)
-    n_pieces = int(min(n_threads * _PIECES, n_pieces, n_items // least))
-    edges = [n_items * i // n_pieces for i in range(n_pieces + 1)]
-    _Call(function, itertools.pairwise(edges), n_threads).run(n_threads)
+
+    function: Callable
+    n_items: int
+    least: int = 1
+    work: float = math.inf
+
+    def run(self, n_threads):
+        """Do all of it in so many threads, of which this is one.
+
+        An error in any of them is raised here, after all have ended.
+        """
+        n_threads = self._worth(n_threads)
+        if n_threads == 1:
+            self.function(0, self.n_items)
+            return
+        with _Call(n_threads) as call:
+            call.add(self)
+            call.work()
+
+    def pieces(self, n_threads):
+        """What :meth:`run` does: functions with a start and a stop."""
+        n_threads = self._worth(n_threads)
+        n_pieces = max(n_threads, self.work / _PIECE_WORK)
+        n_pieces = max(1, int(min(n_threads * _PIECES, n_pieces, self.n_items // self.least)))
+        edges = [self.n_items * i // n_pieces for i in range(n_pieces + 1)]
+        return [(self.function, *piece) for piece in itertools.pairwise(edges)]
+
+    def _worth(self, n_threads):
+        return min(n_threads, max(1, self.n_items // self.least))
+
+
+def run_in_threads(function, n_items, n_threads, least=1, work=math.inf):
+    """Run a :class:`Loop`."""
+    Loop(function, n_items, least, work).run(n_threads)
 
 
 def side_by_side(work, *functions):
@@ -89,15 +118,45 @@ def side_by_side(work, *functions):
 
     What they run in threads themselves shares these threads. The longest should come first.
     """
+    return together(work, *(at_once(function) for function in functions))
+
+
+def at_once(function, *arguments):
+    """A task that calls a function, in whatever thread has time for it."""
+    results = []
+    yield Loop(lambda *_: results.append(function(*arguments)), 1)
+    return results[0]
+
+
+def alone(task):
+    """Result of a task: a generator that has each :class:`Loop` done that it yields."""
+    try:
+        while True:
+            loop = next(task)
+            loop.run(n_threads(loop.work))
+    except StopIteration as end:
+        return end.value
+
+
+def together(work, *tasks):
+    """Results of tasks, in threads where the work of all of them is worth it.
+
+    Other threads begin with the loop of a task while this one takes the next task to its own. It
+    is alone with the interpreter then: two threads that run python take each other's turns.
+    """
     number = n_threads(work)
     if number == 1:
-        return [function() for function in functions]
-    results = [None] * len(functions)
-
-    def run(i, _):
-        results[i] = functions[i]()
-
-    _Call(run, zip(range(len(functions)), functions, strict=True), len(functions)).run(number)
+        return [alone(task) for task in tasks]
+    results, pending = [None] * len(tasks), list(range(len(tasks)))
+    with _Call(number) as call:
+        while pending:
+            for i in pending[:]:
+                try:
+                    call.add(next(tasks[i]))
+                except StopIteration as end:
+                    results[i] = end.value
+                    pending.remove(i)
+            call.work()
     return results
 
 
@@ -109,34 +168,52 @@ class _Team:
 
 
 class _Call:
-    """The pieces of one call, and the threads that are at them."""
+    """Pieces of loops, and the threads that are at them: this one, and those that help it."""
 
-    def __init__(self, function, pieces, n_threads):
-        self.function, self.pieces = function, iter(list(pieces))  # whose next() is atomic
+    def __init__(self, n_threads):
+        self.pieces, self.n_threads = deque(), n_threads
         self.n_wanted, self.n_at_work, self.error = n_threads - 1, 0, None
         self.changed = threading.Condition()
 
-    def run(self, n_threads):
+    def __enter__(self):
         self.team = getattr(_thread, "team", None)
-        is_first = self.team is None  # not within another call of this thread, which counts it
-        if is_first:
-            self.team = _thread.team = _Team(min(n_threads, _most()) - 1)
+        self.is_first = self.team is None  # not within another call of this thread, which counts it
+        if self.is_first:
+            self.team = _thread.team = _Team(min(self.n_threads, _most()) - 1)
             _enter(always=True)
-        try:
-            for start, stop in self.pieces:
-                self.invite()
-                self.function(start, stop)
-        finally:
-            if is_first:
-                _thread.team = None
-                _leave()
-            self.end()
-            self.function = None  # arrays, which a thread that comes too late would keep alive
+        return self
+
+    def add(self, loop):
+        """Have the pieces of one more loop done from now on."""
+        self.pieces.extend(loop.pieces(self.n_threads))
+        self.invite()
+
+    def work(self):
+        """Work at pieces until all are done; raises what went wrong with any."""
+        while (piece := self.next()) is not None:
+            self.invite()
+            function, start, stop = piece
+            function(start, stop)
+        self.end()
         if self.error is not None:
             try:
                 raise self.error
             finally:
                 self.error = None  # which refers to this frame, and so to all arrays
+
+    def next(self):
+        """One of the pieces that nobody is at, if there is any."""
+        try:
+            return self.pieces.popleft()
+        except IndexError:
+            return None
+
+    def __exit__(self, *_):
+        self.pieces.clear()
+        if self.is_first:
+            _thread.team = None
+            _leave()
+        self.end()
 
     def invite(self):
         while self.n_wanted > 0 and self.team.n_free > 0 and _n_computing < _most():
@@ -157,10 +234,11 @@ class _Call:
         try:
             while _enter():
                 try:
-                    piece = next(self.pieces, None)
+                    piece = self.next()
                     if piece is None:
                         return
-                    self.function(*piece)
+                    function, start, stop = piece
+                    function(start, stop)
                 finally:
                     _leave()
         except BaseException as error:
@@ -175,9 +253,7 @@ class _Call:
                 self.team.n_free += 1
 
     def end(self):
-        """Begin no more pieces, and wait for those that others are at, not for who has none."""
-        for _ in self.pieces:
-            pass
+        """Wait for those who are at pieces, not for who has none."""
         with self.changed:
             self.changed.wait_for(lambda: self.n_at_work == 0)
 

@@ -7,10 +7,10 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from skflow._estimators import check_call
-from skflow._kernels import Points, kernel_mean
+from skflow._kernels import Points, kernel_mean_task, together
 from skflow._rows import DTYPES
 from skflow._sklearn import _fit_context
-from skflow.velocities._shared import TOLERANCE, laid_out, particle_mean
+from skflow.velocities._shared import TOLERANCE, laid_out, particle_mean_task, work_of_fields
 
 __all__ = ["MMD"]
 
@@ -133,8 +133,11 @@ class MMD(BaseEstimator):
         """
         check_call(self, Z)
         points = laid_out(self._points, X, sample_weight)
-        m_X, log_p_X = kernel_mean(Z, points, sigma, tolerance=self.tolerance)
-        m_Y, log_p_Y = particle_mean(Z, Y, sigma, own, tolerance=self.tolerance)
+        (m_X, log_p_X), (m_Y, log_p_Y) = together(
+            work_of_fields(Z, X, Y),
+            kernel_mean_task(Z, points, sigma, tolerance=self.tolerance),
+            particle_mean_task(Z, Y, sigma, own, tolerance=self.tolerance),
+        )
         if self.normalize:
             return m_X - m_Y
         p_X, p_Y = np.exp(log_p_X)[:, None], np.exp(log_p_Y)[:, None]

@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import validate_data
 
 from skflow._estimators import check_call
-from skflow._kernels import Points, kernel_mean, side_by_side
+from skflow._kernels import Points, soft_mean_task, together
 from skflow._rows import DTYPES
 from skflow._sklearn import _fit_context
 from skflow.velocities._shared import (
@@ -18,7 +18,8 @@ from skflow.velocities._shared import (
     fit_denoiser,
     if_taken,
     laid_out,
-    particle_mean,
+    particle_soft_mean_task,
+    work_of_fields,
 )
 
 __all__ = ["ScoreDifference"]
@@ -189,21 +190,19 @@ class ScoreDifference(BaseEstimator):
         """
         check_call(self, Z)
 
+        def from_target():
+            if self.target_ is not None:
+                return self.target_.denoise(Z, sigma)
+            points = laid_out(self._points, X, sample_weight)
+            return (yield from soft_mean_task(Z, points, sigma, tolerance=self.tolerance))
+
         def from_source():
             if self.source is None:
-                return particle_mean(Z, Y, sigma, own, tolerance=self.tolerance)[0]
+                return (yield from particle_soft_mean_task(Z, Y, sigma, own, self.tolerance))
             denoiser = self.learn(X, Y, sigma) if learned is None else learned
             return denoiser.denoise(Z, sigma)
 
-        def from_target():
-            if self.target_ is None:
-                points = laid_out(self._points, X, sample_weight)
-                return kernel_mean(Z, points, sigma, tolerance=self.tolerance)[0]
-            return self.target_.denoise(Z, sigma)
-
-        if self.source is None and self.target_ is None:
-            work = 30 * len(Z) * (X.size + Y.size)
-            source_mean, target_mean = side_by_side(work, from_source, from_target)
-        else:
-            source_mean, target_mean = from_source(), from_target()
+        by_kernels = self.source is None and self.target_ is None  # denoisers take their turn
+        work = work_of_fields(Z, X, Y) if by_kernels else 0
+        target_mean, source_mean = together(work, from_target(), from_source())
         return target_mean - source_mean

@@ -5,7 +5,7 @@ from numbers import Real
 from sklearn.base import clone
 from sklearn.utils.validation import has_fit_parameter
 
-from skflow._kernels import Points, exchange, finalize, partial
+from skflow._kernels import Points, alone, exchange, finalize, partial_task, soft_mean_task
 from skflow._sklearn import Interval
 
 __all__ = [
@@ -15,9 +15,13 @@ __all__ = [
     "if_taken",
     "laid_out",
     "particle_mean",
+    "particle_mean_task",
+    "particle_soft_mean_task",
+    "work_of_fields",
 ]
 
 TOLERANCE = [Interval(Real, 0, 1, closed="neither"), None]
+_WORK_A_NUMBER = 30  # multiply-adds for a query, of a number of the points
 
 
 def fit_denoiser(denoiser, X, sample_weight, sigmas):
@@ -48,6 +52,11 @@ def laid_out(points, X, sample_weight):
     return Points(X, weights=sample_weight)
 
 
+def work_of_fields(Z, X, Y):
+    """What the kernel sums of target and particles take, in multiply-adds in float32."""
+    return _WORK_A_NUMBER * len(Z) * (X.size + Y.size)
+
+
 def particle_mean(Z, Y, sigma, own=None, function=None, tolerance=None):
     """Kernel mean of the particles, each query with a particle of its own if given.
 
@@ -72,9 +81,21 @@ def particle_mean(Z, Y, sigma, own=None, function=None, tolerance=None):
     log_density : ndarray of shape (n_queries,)
         As those of :func:`~skflow._kernels.kernel_mean`.
     """
-    values = None if function is None else function(Y)
-    state = partial(Z, Y, sigma, values=values, tolerance=tolerance)
+    return alone(particle_mean_task(Z, Y, sigma, own, function, tolerance))
+
+
+def particle_mean_task(Z, Y, sigma, own=None, function=None, tolerance=None):
+    """:func:`particle_mean` as a task; see :func:`~skflow._kernels.together`."""
+    points = Points(Y, None if function is None else function(Y))
+    state = yield from partial_task(Z, points, sigma, tolerance=tolerance)
     if own is not None:
         own_values = None if function is None else function(own.rows)
-        state = exchange(state, Z, Y, sigma, own, values, own_values, tolerance)
+        state = exchange(state, Z, Y, sigma, own, points.values, own_values, tolerance)
     return tuple(result.astype(Z.dtype, copy=False) for result in finalize(state))
+
+
+def particle_soft_mean_task(Z, Y, sigma, own=None, tolerance=None):
+    """The mean alone of :func:`particle_mean`, as a task."""
+    if own is None:
+        return (yield from soft_mean_task(Z, Points(Y), sigma, tolerance=tolerance))
+    return (yield from particle_mean_task(Z, Y, sigma, own, tolerance=tolerance))[0]
