@@ -1,9 +1,10 @@
 """SDFlowSampler as users call it against the same flow in torch and in numpy.
 
 The flows of flow_torch.py and flow_numpy.py do the same arithmetic: both fields, all rows in every
-step, the same schedule, step size and amount of noise, every state kept. They have no `sample`; to
-carry as many other rows through the states would cost them a run again, so that the time of
-`sample` is comparable with theirs, too.
+step, the same schedule, step size and amount of noise, every state kept. They are given base rows,
+and so is "fit from rows", where `fit` chooses a base first. They have no `sample`; to carry as many
+other rows through the states would cost them a run again, so that the time of `sample` is
+comparable with theirs, too.
 
 Before a time counts, each flow must agree with ours:
 
@@ -136,6 +137,7 @@ def run(n, d, dtype, steps, repeats=3, threads=2, others=OTHERS):
         law_error = make_law_error(X, d, steps)
     contenders = {
         "skflow, fit": lambda: our_sampler(d, n, steps).fit(X).particles_,
+        "skflow, fit from rows": lambda: our_sampler(d, n, steps).fit(X, X_base=Y).particles_,
         "skflow, sample": lambda: sampler.sample(n, random_state=0),
     }
     for name, flow in flows.items():
@@ -157,7 +159,7 @@ def refusal(difference, pace, dtype):
 
 def verdicts(results):
     """How much faster ours is than the fastest flow of each library."""
-    mine = {name: results[f"skflow, {name}"].median for name in ("fit", "sample")}
+    mine = {name: results[f"skflow, {name}"].median for name in ("fit", "fit from rows", "sample")}
     for library, target in TARGETS.items():
         times = [r.median for name, r in results.items() if name.startswith(library)]
         theirs = min((seconds for seconds in times if seconds > 0), default=np.nan)

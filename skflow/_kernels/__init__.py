@@ -18,10 +18,13 @@ How it works, from the outside in:
   ``blocks`` sorts points into tiles of neighbours and passes over those that cannot count; points
   that ``repeats`` finds to be equal are one.
   ``fourier`` sums a Fourier series, and tells where that is not accurate enough.
-- ``compiled`` and ``tiles``: the loops over groups of queries, which are dealt out to ``threads``.
+- ``threads``: what is said above is a task, a generator of loops. Tasks that go ``together`` share
+  the threads: others are at the loop of one while the next is prepared.
+- ``compiled`` and ``tiles``: the loops over groups of queries, which are dealt out to threads.
 - ``loops``: the inner loops, generated for a dtype as explicit ``vectors``. Kernels are
   ``2^(logit - shift)``, with logits in base 2 (a bias and d multiply-adds), an inlined polynomial,
-  and as the shift a bound on the largest logit, or that itself.
+  and as the shift a bound on the largest logit, or that itself. In float32, where logits are small
+  enough for it, there is no shift.
 
 Precision. Writing ``-|z - x|^2 / 2`` as ``z.x - |x|^2 / 2 - |z|^2 / 2`` costs one multiply-add a
 dimension, but its rounding error grows with ``|z| |x| / sigma^2`` (norms about the centre of the
