@@ -8,7 +8,6 @@ from skflow._kernels.dense import Layout, over_groups
 from skflow._kernels.loops import GROUP
 from skflow._kernels.points import LOG2_E
 from skflow._kernels.repeats import merged, share_of_distinct
-from skflow._kernels.threads import n_threads
 from skflow._kernels.tiles import count_tiles, enclose_tiles, sort_into_tiles, stream_tiles
 from skflow._kernels.vectors import lanes
 
@@ -133,8 +132,7 @@ def blocks_mean(points, Z, sigma, tolerance):
             *(everything, tiles.value_center, results),
         )
 
-    loop = over_groups(run, len(rows), GROUP, tiles.layout.work(len(rows)))
-    loop.run(n_threads(loop.work))
+    over_groups(run, len(rows), GROUP, tiles.layout.work(len(rows))).run()
     log2_sum, mean = np.empty_like(sums), np.empty_like(means)
     log2_sum[order] = shifts + np.log2(sums) + tiles.scale - own
     mean[order] = means

@@ -19,9 +19,9 @@ _QUERY_BYTES = 1024  # a column, of the queries that share a panel while it is i
 _BLOCK_BYTES = 2**20  # most of these queries and of their sums, beside the panel
 _LEAST_GROUPS = 4  # that a thread is given
 _WORK_A_KERNEL, _WORK_A_NUMBER = 15, 30  # multiply-adds; of a number that is laid out
-# Kernels below 2^lowest err by at most that: all of a point's together, of a sum of at least this
-# many, by a rounding of the sum.
-_LEAST = {
+# Kernels below 2^lowest err by at most that. Of a sum that is at least this, times the number of
+# points, all these errors together are at most half of a rounding.
+_LEAST_A_POINT = {
     np.float32: 2.0 ** (LOWEST[np.float32] + 25),
     np.float64: 2.0 ** (LOWEST[np.float64] + 54),
 }
@@ -54,7 +54,7 @@ def dense_mean(points, Z, sigma):
     shifts = np.ceil(np.minimum(0.5 * squared, np.sqrt(squared) * points.radius) * per_unit)
     layout = points.once(Layout, np.float64)
     sums, means = yield from layout.means(Z, shifts, per_unit)
-    lost = sums < len(points.X) * _LEAST[np.float64]
+    lost = sums < len(points.X) * _LEAST_A_POINT[np.float64]
     if lost.any():
         shifts[lost] = yield from layout.highest(Z[lost], shifts[lost], per_unit)
         sums[lost], means[lost] = yield from layout.means(Z[lost], shifts[lost], per_unit)
@@ -81,7 +81,7 @@ def products_mean(points, Z, sigma, squared):
     layout = points.once(Layout, np.float32)
     sums, means = yield from layout.means(Z, np.zeros(len(Z)), per_unit)
     most = 0.5 * _MOST32 / max(1.0, points.once(_largest_value))  # times a value it is finite, too
-    certain = (sums >= len(points.X) * _LEAST[np.float32]) & (sums <= most)
+    certain = (sums >= len(points.X) * _LEAST_A_POINT[np.float32]) & (sums <= most)
     return _log2_sums(points, sums, certain, 0.5 * per_unit * squared), means, certain
 
 
@@ -109,11 +109,9 @@ def differences_mean(points, Z, sigma):
 
     Returns
     -------
-    log2_sum : callable
-    mean : ndarray of shape (n_queries, n_values)
-        Rows that are not certain are not to be used.
-    certain : ndarray of bool of shape (n_queries,)
-        Where the largest kernels are not so small that their logits have too few digits.
+    log2_sum, mean, certain
+        As those of :func:`products_mean`. Where the largest kernels are so small that their logits
+        have too few digits, rows are not certain.
     """
     per_unit = LOG2_E / float(sigma) ** 2
     layout = points.once(Differences)

@@ -83,29 +83,29 @@ class Loop(NamedTuple):
     least: int = 1
     work: float = math.inf
 
-    def run(self, n_threads):
-        """Do all of it in so many threads, of which this is one.
+    def run(self, number=None):
+        """Do all of it in so many threads, of which this is one; as many as its work is worth.
 
         An error in any of them is raised here, after all have ended.
         """
-        n_threads = self._worth(n_threads)
-        if n_threads == 1:
+        number = self._worth(n_threads(self.work) if number is None else number)
+        if number == 1:
             self.function(0, self.n_items)
             return
-        with _Call(n_threads) as call:
+        with _Call(number) as call:
             call.add(self)
             call.work()
 
-    def pieces(self, n_threads):
-        """What :meth:`run` does: functions with a start and a stop."""
-        n_threads = self._worth(n_threads)
-        n_pieces = max(n_threads, self.work / _PIECE_WORK)
-        n_pieces = max(1, int(min(n_threads * _PIECES, n_pieces, self.n_items // self.least)))
+    def pieces(self, number):
+        """What :meth:`run` does in so many threads: functions with a start and a stop."""
+        number = self._worth(number)
+        n_pieces = max(number, self.work / _PIECE_WORK)
+        n_pieces = max(1, int(min(number * _PIECES, n_pieces, self.n_items // self.least)))
         edges = [self.n_items * i // n_pieces for i in range(n_pieces + 1)]
         return [(self.function, *piece) for piece in itertools.pairwise(edges)]
 
-    def _worth(self, n_threads):
-        return min(n_threads, max(1, self.n_items // self.least))
+    def _worth(self, number):
+        return min(number, max(1, self.n_items // self.least))
 
 
 def run_in_threads(function, n_items, n_threads, least=1, work=math.inf):
@@ -132,8 +132,7 @@ def alone(task):
     """Result of a task: a generator that has each :class:`Loop` done that it yields."""
     try:
         while True:
-            loop = next(task)
-            loop.run(n_threads(loop.work))
+            next(task).run()
     except StopIteration as end:
         return end.value
 
