@@ -15,8 +15,9 @@ TILE = 96  # points; a whole number of panels for every register file
 _SKETCH = 8  # one of so many points tells how many tiles count
 _N_EXAMPLES = 32  # groups of neighbouring queries, for which that is told
 _LEAST_POINTS = 4096
-# Of what is not passed over: kernels are computed twice, first to find the largest.
-_PAIRS_A_PAIR = 1.6
+# Of what is not passed over, kernels are computed twice, first to find the largest; sums of a tile
+# are added to those of all, one for each column.
+_PAIRS_A_PAIR, _PAIRS_A_COLUMN, _MOST_PAIRS_A_PAIR = 1.25, 0.06, 1.9
 _PAIRS_A_ROW = 200  # to sort, and to find out, that one lane of a vector computes in the same time
 
 
@@ -36,7 +37,7 @@ class Tiles:
         self.radius, self.scale = points.radius, points.scale
         centered = points.centered
         order = sorted_into_tiles(centered, TILE)
-        self.layout = Layout(points, np.float64, order, TILE, columns_width=0)
+        self.layout = Layout(points, np.float64, order, TILE)
         lower, upper = _boxes(centered, order, TILE)
         heaviest = np.zeros(lower.shape[1])
         if points.weights is not None:
@@ -161,4 +162,5 @@ def blocks_cost(points, n_queries, share=0.0):
     n_points = len(points.X)
     n_tiled = n_points if n_points < _LEAST_POINTS else share_of_distinct(points) * n_points
     rows = _PAIRS_A_ROW * lanes(np.float64) * (n_tiled + n_queries)
-    return rows + _PAIRS_A_PAIR * share * n_points * n_queries
+    a_pair = min(_PAIRS_A_PAIR + _PAIRS_A_COLUMN * points.n_values, _MOST_PAIRS_A_PAIR)
+    return rows + a_pair * share * n_points * n_queries

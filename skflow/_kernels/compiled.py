@@ -12,6 +12,7 @@ import numpy as np
 from skflow._kernels.loops import (
     GROUP,
     PANEL,
+    add_up,
     average,
     highest,
     settle,
@@ -23,7 +24,8 @@ from skflow._kernels.vectors import VECTOR_BYTES
 # Terms that are added in the precision of the data, lane by lane, before what they make is added
 # up in float64.
 _SUBTOTAL = 64
-_RUN = 7  # panels of points that are averaged at a time by column, to keep sums in registers
+# Panels that a group of queries meets, by column, while its sums are in the nearest cache.
+_RUN = 8 if PANEL == 4 else 7
 
 
 def njit(**options):
@@ -152,6 +154,21 @@ def _finish(totals, value_center, sums, means):
             means[i, k] = value_center[k] + value_totals[g, q, k] / sums[i]
 
 
+@njit(inline="always")
+def meet(places, values, kernels, sums, totals, scale):
+    """Add what a panel is to a group of queries to their sums.
+
+    places: the arguments of :func:`~skflow._kernels.loops.add_up` that make the kernels; scale: one
+    more, if any. kernels: scratch (GROUP, W). sums, totals: of kernels and of values.
+    """
+    panel, n_values = places[4], values.shape[1]
+    if values.ndim == 3:
+        add_up((*places, values, n_values, sums, totals, *scale))
+    else:
+        weigh((*places, kernels, sums, *scale))
+        average((kernels, values, panel, n_values * PANEL // kernels.shape[1], totals))
+
+
 @njit()
 def stream(rows, shifts, units, layout, biases, groups_a_block, value_center, sums, means):
     """The kernel mean of all points at every query.
@@ -174,7 +191,7 @@ def stream(rows, shifts, units, layout, biases, groups_a_block, value_center, su
     n_vectors = n_values if values.ndim == 3 else n_values // lanes
     run = _RUN if values.ndim == 3 else 1
     step = _SUBTOTAL // PANEL // run * run
-    kernels = zero_vectors((run, GROUP, width), panels)
+    kernels = zero_vectors((GROUP, width), panels)
     queries = np.empty((groups_a_block, n_dims, GROUP), dtype)
     logit_shifts = np.empty((groups_a_block, GROUP), dtype)
     kernel_sums = zero_vectors((groups_a_block, GROUP, lanes), panels)
@@ -190,16 +207,16 @@ def stream(rows, shifts, units, layout, biases, groups_a_block, value_center, su
         for start in range(0, n_panels, run):
             stop = min(n_panels, start + run)
             for g in range(n_groups):
-                z, shift = queries[g], logit_shifts[g]
+                z, shift, k, v = queries[g], logit_shifts[g], kernel_sums[g], value_sums[g]
                 for panel in range(start, stop):
-                    k = kernels[panel - start]
-                    sums_of = kernel_sums[g]
-                    weigh((z, shift, panels, biases, panel, n_dims, k, sums_of, values, *scale))
-                average((kernels, values, start, stop, n_vectors, value_sums[g]))
+                    meet((z, shift, panels, biases, panel, n_dims), values, kernels, k, v, scale)
             if stop % step == 0 or stop == n_panels:
                 n = n_groups * GROUP
                 settle_lanes((kernel_sums, kernel_totals, n))
-                settle((value_sums, value_totals, n * n_vectors, values))
+                if values.ndim == 3:
+                    settle_lanes((value_sums, value_totals, n * n_vectors))
+                else:
+                    settle((value_sums, value_totals, n * n_vectors))
         totals = kernel_totals, value_totals
         _finish(totals, value_center, sums[first:last], means[first:last])
 

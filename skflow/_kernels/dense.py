@@ -145,11 +145,9 @@ class Layout:
         Their order; as they are by default.
     multiple : int, default=1
         Fill up with points that count for nothing, to a multiple of so many.
-    columns_width : int, default=15
-        Number of values up to which they are in panels.
     """
 
-    def __init__(self, points, dtype, order=None, multiple=1, columns_width=_COLUMNS_WIDTH):
+    def __init__(self, points, dtype, order=None, multiple=1):
         order = slice(None) if order is None else order
         self.dtype, self.n_values, self.value_center = dtype, points.n_values, points.value_center
         self.squared_norms = points.squared_norms[order]
@@ -160,7 +158,7 @@ class Layout:
         shape = n_rows // self.width, points.X.shape[1], self.width
         self.origin = self._origin(points)
         self.panels = _by_column(points.X[order], self.origin, shape, dtype)
-        if self.n_values > columns_width:
+        if self.n_values > _COLUMNS_WIDTH:
             values = points.X if points.values is None else points.values
             self.values = self._by_row(values[order], n_rows)
         elif points.values is None:

@@ -20,13 +20,12 @@ from numba.extending import intrinsic
 
 from skflow._kernels.vectors import N_REGISTERS, Vectors
 
-# In registers stay _QUAD x PANEL logits, with a row of a panel and then with what the exponential
-# needs, or GROUP x PANEL logits with the row alone; GROUP x PANEL sums, with a row of values; and
-# _QUAD x _STRIP sums, with a kernel of each query and a value of each column.
-PANEL = 3
+# In registers stay _QUAD x PANEL logits, with a row of a panel, then with what the exponential
+# needs, and as kernels with a row of values; and GROUP x _STRIP sums, with a row of values by row.
+PANEL = 4 if N_REGISTERS == 32 else 3
 GROUP = 8 if N_REGISTERS == 32 else 4
 _QUAD = 4
-_STRIP = 5 if N_REGISTERS == 32 else 2
+_STRIP = 3
 SCAN = 12 if N_REGISTERS == 32 else 6  # vectors of squared distances at a time
 _ROWS_AHEAD = 8  # of values that are asked for, which are too far apart to be expected
 
@@ -64,11 +63,11 @@ class _Code(Vectors):
         return [self.builder.load(v) for v in variables]
 
     @contextmanager
-    def quads(self, size=_QUAD):
+    def quads(self):
         """Loop over the quads of a group; gives the numbers of the queries of one."""
-        with self.loop(self.number(0), self.number(GROUP // size)) as quad:
-            first = self.times(quad.index, size)
-            yield [self.plus(first, q) for q in range(size)]
+        with self.loop(self.number(0), self.number(GROUP // _QUAD)) as quad:
+            first = self.times(quad.index, _QUAD)
+            yield [self.plus(first, q) for q in range(_QUAD)]
 
     def logits(self, quad, queries, shifts, panels, biases, panel, n_dims, scale=()):
         """Logits of a quad, and of a panel: [query][vector].
@@ -131,159 +130,135 @@ def _loop(build):
 
 
 @_loop
+def add_up(code, signature):
+    """Kernels of a group of queries and a panel, and the values that they weigh, lane by lane.
+
+    (queries (D, GROUP), shifts (GROUP,), panels (., D, W), biases (., W), panel, n_dims,
+    values (., V, W), n_values, sums (GROUP, lanes), totals (GROUP, V, lanes)): the kernels are
+
+        2^(biases[j] - shifts[q] + z_q . x_j)
+
+    for the points of one panel, added to sums[q]; times the values of these points, by column,
+    they are added to totals[q]. In float32 there are no shifts. With one more argument, scale
+    (1,), the kernels are
+
+        2^(biases[j] + scale |x_j - z_q|^2)
+    """
+    arguments, scale = code.arguments[:10], code.arguments[10:]
+    *places, panel, n_dims, values, n_values, sums, totals = arguments
+    lanes = code.lanes
+    first = code.times(code.times(panel, n_values), PANEL * lanes)
+    with code.quads() as quad:
+        rows = code.logits(quad, *places, panel, n_dims, scale)
+        kernels = [code.exp2(row) for row in rows]
+        for q, row in zip(quad, kernels, strict=True):
+            place = code.times(q, lanes)
+            code.store(code.sum([code.load(sums, place), *row]), sums, place)
+        with code.loop(code.number(0), n_values) as column:
+            place = code.plus(first, code.times(column.index, PANEL * lanes))
+            v = [code.load(values, code.plus(place, p * lanes)) for p in range(PANEL)]
+            for q, row in zip(quad, kernels, strict=True):
+                place = code.times(code.plus(code.times(q, n_values), column.index), lanes)
+                total = code.load(totals, place)
+                for kernel, value in zip(row, v, strict=True):
+                    total = code.multiply_add(kernel, value, total)
+                code.store(total, totals, place)
+
+
+@_loop
 def weigh(code, signature):
     """Kernels of a group of queries and a panel, and their sums lane by lane.
 
-    (queries (D, GROUP), shifts (GROUP,), panels (., D, W), biases (., W), panel, n_dims,
-    kernels (GROUP, W), sums (GROUP, lanes), values): kernels[q, j] =
-    2^(biases[j] - shifts[q] + z_q . x_j) for the points of one panel, added to sums[q]. In float32
-    there are no shifts. With one more argument, scale (1,), it is
-    2^(biases[j] + scale |x_j - z_q|^2). Of the values only the layout counts: by row they are many,
-    and so, then, are the dimensions.
+    (queries, shifts, panels, biases, panel, n_dims, kernels (GROUP, W), sums (GROUP, lanes)): the
+    kernels of :func:`add_up`, also with a scale.
     """
-    queries, shifts, panels, biases, panel, n_dims, kernels, sums, _, *scale = code.arguments
-    b, by_row = code.builder, signature.args[8].ndim == 2
+    arguments, scale = code.arguments[:8], code.arguments[8:]
+    *places, panel, n_dims, kernels, sums = arguments
 
-    def places(q):
+    def places_of(q):
         first = code.times(q, PANEL * code.lanes)
         return [code.plus(first, p * code.lanes) for p in range(PANEL)]
 
-    def add_up(q, logits):
-        place = code.times(q, code.lanes)
-        total = code.load(sums, place)
-        for kernel, at in zip(code.exp2(logits), places(q), strict=True):
+    # Beside the logits there is no room for what the exponential needs: LLVM would begin all of
+    # them, and move coefficients and halves of results to the stack and back.
+    with code.quads() as quad:
+        rows = code.logits(quad, *places, panel, n_dims, scale)
+        for q, row in zip(quad, rows, strict=True):
+            for logit, at in zip(row, places_of(q), strict=True):
+                code.store(logit, kernels, at)
+    with code.loop(code.number(0), code.number(GROUP)) as q:
+        total_place = code.times(q.index, code.lanes)
+        row = code.exp2([code.load(kernels, at) for at in places_of(q.index)])
+        for kernel, at in zip(row, places_of(q.index), strict=True):
             code.store(kernel, kernels, at)
-            total = b.fadd(total, kernel)
-        code.store(total, sums, place)
-
-    # In many dimensions a panel is loaded once for the whole group.
-    with code.quads(GROUP if by_row else _QUAD) as quad:
-        rows = code.logits(quad, queries, shifts, panels, biases, panel, n_dims, scale)
-        if N_REGISTERS == 32 and not by_row:
-            for q, row in zip(quad, rows, strict=True):
-                add_up(q, row)
-        else:
-            # Beside the logits there is no room for what the exponential needs: LLVM would begin
-            # all of them, and move coefficients and halves of results to the stack and back.
-            for q, row in zip(quad, rows, strict=True):
-                for logit, at in zip(row, places(q), strict=True):
-                    code.store(logit, kernels, at)
-            with code.loop(quad[0], code.plus(quad[0], len(quad))) as q:
-                add_up(q.index, [code.load(kernels, at) for at in places(q.index)])
+        code.store(code.sum([code.load(sums, total_place), *row]), sums, total_place)
 
 
 @_loop
 def average(code, signature):
     """Values weighted by kernels, added to the totals of a group of queries.
 
-    (kernels (., GROUP, W), values, start, stop, n_vectors, totals (GROUP, n_vectors lanes)): of the
-    panels from start to stop. Values by row, (. W, V) with V in whole vectors: totals += kernels @
-    values. Values by column, (., V, W), of which none is wasted on filling up a vector: totals have
-    V vectors, to be added lane by lane.
+    (kernels (GROUP, W), values, panel, n_vectors, totals (GROUP, n_vectors lanes)): of one panel.
+    Values by row, (. W, V) with V in whole vectors: totals += kernels @ values.
     """
-    by_column = signature.args[1].ndim == 3
-    *_, n_vectors, _ = code.arguments
-    strip, most = (_columns, _STRIP) if by_column else (_rows, PANEL)
-    b = code.builder
-    full = b.udiv(n_vectors, code.number(most))
+    n_vectors, b = code.arguments[3], code.builder
+    full = b.udiv(n_vectors, code.number(_STRIP))
     with code.loop(code.number(0), full) as number:
-        strip(code, code.times(number.index, most), most)
-    done = code.times(full, most)
-    for count in range(1, most):
+        _strip(code, code.times(number.index, _STRIP), _STRIP)
+    done = code.times(full, _STRIP)
+    for count in range(1, _STRIP):
         with b.if_then(b.icmp_unsigned("==", b.sub(n_vectors, done), code.number(count))):
-            strip(code, done, count)
+            _strip(code, done, count)
 
 
-def _rows(code, vector, count):
-    """A strip of `count` vectors of values by row, from number `vector` on."""
-    kernels, values, start, stop, n_vectors, totals = code.arguments
+def _strip(code, vector, count):
+    """A strip of `count` vectors of values, from number `vector` on."""
+    kernels, values, panel, n_vectors, totals = code.arguments
     b, panel_width = code.builder, PANEL * code.lanes
     row_length = code.times(n_vectors, code.lanes)
     offset = code.times(vector, code.lanes)
-    with code.loop(start, stop) as panel:
-        first = code.times(code.times(panel.index, panel_width), row_length)
-        group = code.times(b.sub(panel.index, start), GROUP * panel_width)
-        # From zero: a total of all points would round off more and more of what is added.
-        sums = [[code.variable(code.constant(0.0)) for _ in range(count)] for _ in range(GROUP)]
-        with code.loop(code.number(0), code.number(panel_width)) as j:
-            row = code.plus(first, code.times(j.index, row_length), offset)
-            v = [code.load(values, code.plus(row, p * code.lanes)) for p in range(count)]
-            later = code.times(row_length, _ROWS_AHEAD)
-            for p in range(count):
-                code.prefetch(values, code.plus(row, later, p * code.lanes))
-            for q in range(GROUP):
-                kernel = code.spread(kernels, code.plus(group, q * panel_width, j.index))
-                for p in range(count):
-                    b.store(code.multiply_add(kernel, v[p], b.load(sums[q][p])), sums[q][p])
+    first = code.times(code.times(panel, panel_width), row_length)
+    # From zero: a total of all points would round off more and more of what is added.
+    sums = [[code.variable(code.constant(0.0)) for _ in range(count)] for _ in range(GROUP)]
+    with code.loop(code.number(0), code.number(panel_width)) as j:
+        row = code.plus(first, code.times(j.index, row_length), offset)
+        v = [code.load(values, code.plus(row, p * code.lanes)) for p in range(count)]
+        later = code.times(row_length, _ROWS_AHEAD)
+        for p in range(count):
+            code.prefetch(values, code.plus(row, later, p * code.lanes))
         for q in range(GROUP):
+            kernel = code.spread(kernels, code.plus(j.index, q * panel_width))
             for p in range(count):
-                place = code.plus(code.times(row_length, q), offset, p * code.lanes)
-                total = b.fadd(code.load(totals, place), b.load(sums[q][p]))
-                code.store(total, totals, place)
-
-
-def _columns(code, column, count):
-    """A strip of `count` columns of values, from number `column` on."""
-    kernels, values, start, stop, n_vectors, totals = code.arguments
-    b, lanes, panel_width = code.builder, code.lanes, PANEL * code.lanes
-    with code.quads() as quad:
-        places = [
-            [
-                code.times(code.plus(code.times(q, n_vectors), column, k), lanes)
-                for k in range(count)
-            ]
-            for q in quad
-        ]
-        sums = [[code.variable(code.load(totals, place)) for place in row] for row in places]
-        with code.loop(start, stop) as panel:
-            first = code.times(code.plus(code.times(panel.index, n_vectors), column), panel_width)
-            group = code.plus(code.times(b.sub(panel.index, start), GROUP), quad[0])
-            group = code.times(group, panel_width)
-            for p in range(PANEL):
-                kernel = [
-                    code.load(kernels, code.plus(group, q * panel_width + p * lanes))
-                    for q in range(_QUAD)
-                ]
-                for k in range(count):
-                    v = code.load(values, code.plus(first, k * panel_width + p * lanes))
-                    for q in range(_QUAD):
-                        b.store(code.multiply_add(kernel[q], v, b.load(sums[q][k])), sums[q][k])
-        for row, variables in zip(places, sums, strict=True):
-            for place, total in zip(row, code.get(variables), strict=True):
-                code.store(total, totals, place)
+                b.store(code.multiply_add(kernel, v[p], b.load(sums[q][p])), sums[q][p])
+    for q in range(GROUP):
+        for p in range(count):
+            place = code.plus(code.times(row_length, q), offset, p * code.lanes)
+            total = b.fadd(code.load(totals, place), b.load(sums[q][p]))
+            code.store(total, totals, place)
 
 
 @_loop
 def settle(code, signature):
-    """Add what :func:`average` made to totals in float64, and set it to zero.
+    """Add vectors to totals in float64, number by number, and set them to zero.
 
-    (numbers (n, n_vectors, lanes), totals (n, V), n n_vectors, values): the values say whether
-    they are added one by one, or the lanes of a vector to one number. Left to the compiler, this
-    takes longer to compile than all other loops together: it makes a version of it for arrays that
-    overlap.
+    (vectors (n, lanes), totals (n, lanes), n). Left to the compiler, this takes longer to compile
+    than all other loops together: it makes a version of it for arrays that overlap.
     """
-    numbers, totals, n, _ = code.arguments
-    (_settle_lanes if signature.args[3].ndim == 3 else _settle)(code, numbers, totals, n)
-
-
-def _settle(code, numbers, totals, n):
+    vectors, totals, n = code.arguments
     with code.loop(code.number(0), n) as i:
         place = code.times(i.index, code.lanes)
-        vector = code.doubles(code.load(numbers, place))
+        vector = code.doubles(code.load(vectors, place))
         code.store(code.builder.fadd(code.load_doubles(totals, place), vector), totals, place)
-        code.store(code.constant(0.0), numbers, place)
+        code.store(code.constant(0.0), vectors, place)
 
 
 @_loop
 def settle_lanes(code, signature):
-    """Add the lanes of vectors to a number in float64 each, and set them to zero.
+    """Add the lanes of vectors to one number in float64 for each, and set the vectors to zero.
 
     (vectors (n, lanes), totals (n,), n)
     """
-    _settle_lanes(code, *code.arguments)
-
-
-def _settle_lanes(code, vectors, totals, n):
+    vectors, totals, n = code.arguments
     b = code.builder
     with code.loop(code.number(0), n) as i:
         place = code.times(i.index, code.lanes)

@@ -4,17 +4,8 @@ import math
 
 import numpy as np
 
-from skflow._kernels.compiled import _finish, _pack, njit, zero_vectors
-from skflow._kernels.loops import (
-    GROUP,
-    PANEL,
-    average,
-    gaps,
-    highest,
-    settle,
-    settle_lanes,
-    weigh,
-)
+from skflow._kernels.compiled import _finish, _pack, meet, njit, zero_vectors
+from skflow._kernels.loops import GROUP, PANEL, gaps, highest, settle, settle_lanes
 
 
 @njit()
@@ -244,14 +235,18 @@ def stream_tiles(offsets, own, slack, per_unit, cut, tiles, value_center, result
     shifts, sums, means = results
     n_tiles, n_dims = lower.shape[1], offsets.shape[1]
     size, width, dtype = panels.shape[0] // n_tiles, panels.shape[2], panels.dtype
-    n_lanes, n_values = width // PANEL, values.shape[1]
+    lanes, n_values = width // PANEL, values.shape[1]
+    by_column = values.ndim == 3
+    n_vectors = n_values if by_column else n_values // lanes
     packed = np.empty((1, n_dims, GROUP), dtype), np.empty((1, GROUP), dtype)
     kernels = zero_vectors((GROUP, width), panels)
-    lane_sums = zero_vectors((GROUP, n_lanes), panels)
-    value_sums = zero_vectors((GROUP, n_values), panels)
+    kernel_sums = zero_vectors((GROUP, lanes), panels)
+    value_sums = zero_vectors((GROUP, n_vectors * lanes), panels)
+    kernel_lanes = zero_vectors((GROUP, lanes), panels)
+    value_lanes = zero_vectors((GROUP, n_vectors * lanes), panels)
     kernel_totals, value_totals = np.empty((1, GROUP)), np.empty((1, GROUP, n_values))
     totals = kernel_totals, value_totals
-    thresholds, by_column = np.empty(GROUP), np.zeros((n_dims, GROUP))
+    thresholds, columns = np.empty(GROUP), np.zeros((n_dims, GROUP))
     no_shifts, origin = np.zeros(GROUP), np.zeros(n_dims)
     candidates = np.empty(n_tiles, np.intp)
     bounds = np.empty((n_tiles, GROUP))
@@ -262,28 +257,33 @@ def stream_tiles(offsets, own, slack, per_unit, cut, tiles, value_center, result
         n, rows = last - first, offsets[first:last]
         for q in range(n):
             for k in range(n_dims):
-                by_column[k, q] = rows[q, k]
-        group = by_column, own[first:last], slack[first:last]
+                columns[k, q] = rows[q, k]
+        group = columns, own[first:last], slack[first:last]
         top = shifts[first:last]
         _pack(rows, origin, no_shifts[:n], per_unit, *packed)
-        n_candidates = _find_tops(group, packed, tiles, per_unit, cut, lane_sums, top, scratch)
+        n_candidates = _find_tops(group, packed, tiles, per_unit, cut, kernel_sums, top, scratch)
         for q in range(n):
             thresholds[q] = top[q] + cut
             top[q] = math.ceil(top[q])
         _pack(rows, origin, top, per_unit, *packed)
         z, shift = packed[0][0], packed[1][0]
-        kernel_totals[:] = 0
-        value_totals[:] = 0
         for c in range(n_candidates):
             if not _any_above(bounds[c], thresholds[:n]):
                 continue
-            lane_sums[:] = 0
+            kernel_sums[:] = 0
             value_sums[:] = 0
             for panel in range(candidates[c] * size, (candidates[c] + 1) * size):
-                weigh((z, shift, panels, biases, panel, n_dims, kernels, lane_sums, panels))
-                average((kernels, values, panel, panel + 1, n_values // n_lanes, value_sums))
+                places = z, shift, panels, biases, panel, n_dims
+                meet(places, values, kernels, kernel_sums, value_sums, ())
             for q in range(n):
                 if bounds[c, q] > thresholds[q]:
-                    settle_lanes((lane_sums[q], kernel_totals[0, q:], 1))
-                    settle((value_sums[q], value_totals[0, q], n_values // n_lanes, values))
+                    settle((kernel_sums[q], kernel_lanes[q], 1))
+                    settle((value_sums[q], value_lanes[q], n_vectors))
+        kernel_totals[:] = 0
+        settle_lanes((kernel_lanes, kernel_totals, GROUP))
+        value_totals[:] = 0
+        if by_column:
+            settle_lanes((value_lanes, value_totals, GROUP * n_vectors))
+        else:
+            settle((value_lanes, value_totals, GROUP * n_vectors))
         _finish(totals, value_center, sums[first:last], means[first:last])

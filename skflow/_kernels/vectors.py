@@ -169,6 +169,13 @@ class Vectors:
         """``a * b + c``, in one instruction where the processor has it."""
         return self._call("llvm.fmuladd", a, b, c)
 
+    def sum(self, vectors):
+        """One vector, from first to last."""
+        total, *rest = vectors
+        for vector in rest:
+            total = self.builder.fadd(total, vector)
+        return total
+
     def maximum(self, a, b):
         return self.builder.select(self.builder.fcmp_ordered(">", a, b), a, b)
 
@@ -179,11 +186,12 @@ class Vectors:
 
     def exp2(self, vectors):
         """``2^t`` for each t from about `lowest` to 0; below it less than ``2^(lowest + 1)``."""
+        # Vectors take a step before any of them takes the next: none waits for its own last step.
         if VECTOR_BYTES == 64:
-            return map(self._exp2_avx512, vectors)
+            pairs = [vectors[i : i + 2] for i in range(0, len(vectors), 2)]
+            return [power for pair in pairs for power in self._exp2_avx512(pair)]
         # Adding 1.5 * 2^mantissa_bits leaves round(t) in the low bits of the sum: less the number
         # added, it is the rounded value; moved into the exponent field, it multiplies by 2^round.
-        # All vectors take a step before any takes the next: none waits for its own last step.
         b, magic = self.builder, self.constant(1.5 * 2**self.mantissa_bits)
         vectors = [self.maximum(t, self.constant(self.lowest)) for t in vectors]
         shifted = [b.fadd(t, magic) for t in vectors]
@@ -208,22 +216,24 @@ class Vectors:
             ]
         return powers
 
-    def _exp2_avx512(self, t):
+    def _exp2_avx512(self, vectors):
         """The same, and 0 below `lowest`, where one instruction finds what is left of t.
 
         That is, when it is rounded down; another one multiplies by 2 to what it is rounded to.
         """
         b, zeros = self.builder, self.constant(0.0)
-        integer = ir.IntType(32)
+        integer, mask = ir.IntType(32), ir.IntType(self.lanes)
         down, current = integer(0b1001), integer(4)  # ways to round: of t, and of results
-        every_lane = ir.Constant(ir.IntType(self.lanes), -1)
+        every_lane, lowest = ir.Constant(mask, -1), self.constant(self.lowest)
         # Slower by far where the result is too small for a normal number.
-        counts = b.bitcast(
-            b.fcmp_ordered(">=", t, self.constant(self.lowest)), ir.IntType(self.lanes)
+        counts = [b.bitcast(b.fcmp_ordered(">=", t, lowest), mask) for t in vectors]
+        powers = self._polynomial(
+            [self._call_avx512("reduce", t, down, zeros, every_lane, current) for t in vectors]
         )
-        left = self._call_avx512("reduce", t, down, zeros, every_lane, current)
-        [power] = self._polynomial([left])
-        return self._call_avx512("scalef", power, t, zeros, counts, current)
+        return [
+            self._call_avx512("scalef", power, t, zeros, counted, current)
+            for power, t, counted in zip(powers, vectors, counts, strict=True)
+        ]
 
     def _call_avx512(self, name, *arguments):
         """An instruction of AVX-512 with a mask; other arguments than vectors are integers."""
