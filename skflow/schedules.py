@@ -74,7 +74,7 @@ class _Annealed(BaseEstimator):
                 f"sigma_max={self.sigma_max!r} and sigma_min={self.sigma_min!r}."
             )
 
-    def __init__(self, sigma_max: float = 4.0, sigma_min: float = 1.0) -> None:
+    def __init__(self, sigma_max: float, sigma_min: float) -> None:
         self.sigma_max = sigma_max
         self.sigma_min = sigma_min
 
@@ -102,6 +102,9 @@ class Cosine(_Annealed):
     >>> [round(schedule(t), 3) for t in (0.0, 0.5, 1.0)]
     [2.0, 1.778, 1.0]
     """
+
+    def __init__(self, sigma_max: float = 4.0, sigma_min: float = 1.0) -> None:
+        super().__init__(sigma_max, sigma_min)
 
     def __call__(self, t: float) -> float:
         """Sigma at a time.
@@ -137,6 +140,9 @@ class Geometric(_Annealed):
     2.0
     """
 
+    def __init__(self, sigma_max: float = 4.0, sigma_min: float = 1.0) -> None:
+        super().__init__(sigma_max, sigma_min)
+
     def __call__(self, t: float) -> float:
         """Sigma at a time.
 
@@ -169,6 +175,9 @@ class Linear(_Annealed):
     >>> Linear(sigma_max=4.0, sigma_min=1.0)(0.5)
     2.5
     """
+
+    def __init__(self, sigma_max: float = 4.0, sigma_min: float = 1.0) -> None:
+        super().__init__(sigma_max, sigma_min)
 
     def __call__(self, t: float) -> float:
         """Sigma at a time.

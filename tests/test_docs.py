@@ -160,6 +160,13 @@ def test_all_has_what_a_module_defines(module):
     assert defined <= set(value.__all__)
 
 
+@pytest.mark.parametrize("name", [name for name, value in PUBLIC.items() if inspect.isclass(value)])
+def test_an_error_about_an_argument_names_the_class(name):
+    """And none that is not public, of which it inherits."""
+    with pytest.raises(TypeError, match=rf"^{PUBLIC[name].__name__}(\.__init__)?\(\)"):
+        PUBLIC[name](no_such_parameter=0)
+
+
 def with_methods(name, value):
     """The name of a class or function, and those of the methods that skflow defines."""
     yield name

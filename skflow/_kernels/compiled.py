@@ -155,11 +155,12 @@ def _finish(totals, value_center, sums, means):
 
 
 @njit(inline="always")
-def meet(places, values, kernels, sums, totals, scale):
-    """Add what a panel is to a group of queries to their sums.
+def add_panel(places, values, kernels, sums, totals, scale):
+    """Add the kernels of a group of queries and a panel, and what they weigh, to the sums of both.
 
-    places: the arguments of :func:`~skflow._kernels.loops.add_up` that make the kernels; scale: one
-    more, if any. kernels: scratch (GROUP, W). sums, totals: of kernels and of values.
+    places: those arguments of :func:`~skflow._kernels.loops.add_up` that make the kernels. values:
+    as in :func:`stream`. kernels: scratch (GROUP, W). sums, totals: of kernels (GROUP, lanes) and
+    of values (GROUP, vectors of them times lanes). scale: one more argument of `add_up`, or none.
     """
     panel, n_values = places[4], values.shape[1]
     if values.ndim == 3:
@@ -167,6 +168,15 @@ def meet(places, values, kernels, sums, totals, scale):
     else:
         weigh((*places, kernels, sums, *scale))
         average((kernels, values, panel, n_values * PANEL // kernels.shape[1], totals))
+
+
+@njit(inline="always")
+def settle_values(sums, totals, n_vectors, values):
+    """Add sums of values to totals in float64, and set them to zero: a column is one number."""
+    if values.ndim == 3:
+        settle_lanes((sums, totals, n_vectors))
+    else:
+        settle((sums, totals, n_vectors))
 
 
 @njit()
@@ -209,14 +219,13 @@ def stream(rows, shifts, units, layout, biases, groups_a_block, value_center, su
             for g in range(n_groups):
                 z, shift, k, v = queries[g], logit_shifts[g], kernel_sums[g], value_sums[g]
                 for panel in range(start, stop):
-                    meet((z, shift, panels, biases, panel, n_dims), values, kernels, k, v, scale)
+                    add_panel(
+                        (z, shift, panels, biases, panel, n_dims), values, kernels, k, v, scale
+                    )
             if stop % step == 0 or stop == n_panels:
                 n = n_groups * GROUP
                 settle_lanes((kernel_sums, kernel_totals, n))
-                if values.ndim == 3:
-                    settle_lanes((value_sums, value_totals, n * n_vectors))
-                else:
-                    settle((value_sums, value_totals, n * n_vectors))
+                settle_values(value_sums, value_totals, n * n_vectors, values)
         totals = kernel_totals, value_totals
         _finish(totals, value_center, sums[first:last], means[first:last])
 

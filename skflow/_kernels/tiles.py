@@ -4,7 +4,14 @@ import math
 
 import numpy as np
 
-from skflow._kernels.compiled import _finish, _pack, meet, njit, zero_vectors
+from skflow._kernels.compiled import (
+    _finish,
+    _pack,
+    add_panel,
+    njit,
+    settle_values,
+    zero_vectors,
+)
 from skflow._kernels.loops import GROUP, PANEL, gaps, highest, settle, settle_lanes
 
 
@@ -236,8 +243,7 @@ def stream_tiles(offsets, own, slack, per_unit, cut, tiles, value_center, result
     n_tiles, n_dims = lower.shape[1], offsets.shape[1]
     size, width, dtype = panels.shape[0] // n_tiles, panels.shape[2], panels.dtype
     lanes, n_values = width // PANEL, values.shape[1]
-    by_column = values.ndim == 3
-    n_vectors = n_values if by_column else n_values // lanes
+    n_vectors = n_values if values.ndim == 3 else n_values // lanes
     packed = np.empty((1, n_dims, GROUP), dtype), np.empty((1, GROUP), dtype)
     kernels = zero_vectors((GROUP, width), panels)
     kernel_sums = zero_vectors((GROUP, lanes), panels)
@@ -274,7 +280,7 @@ def stream_tiles(offsets, own, slack, per_unit, cut, tiles, value_center, result
             value_sums[:] = 0
             for panel in range(candidates[c] * size, (candidates[c] + 1) * size):
                 places = z, shift, panels, biases, panel, n_dims
-                meet(places, values, kernels, kernel_sums, value_sums, ())
+                add_panel(places, values, kernels, kernel_sums, value_sums, ())
             for q in range(n):
                 if bounds[c, q] > thresholds[q]:
                     settle((kernel_sums[q], kernel_lanes[q], 1))
@@ -282,8 +288,5 @@ def stream_tiles(offsets, own, slack, per_unit, cut, tiles, value_center, result
         kernel_totals[:] = 0
         settle_lanes((kernel_lanes, kernel_totals, GROUP))
         value_totals[:] = 0
-        if by_column:
-            settle_lanes((value_lanes, value_totals, GROUP * n_vectors))
-        else:
-            settle((value_lanes, value_totals, GROUP * n_vectors))
+        settle_values(value_lanes, value_totals, GROUP * n_vectors, values)
         _finish(totals, value_center, sums[first:last], means[first:last])

@@ -1,6 +1,18 @@
 """SDFlowSampler: particles follow the difference of the scores."""
 
+from typing import Any
+
 from skflow._samplers.base import BaseFlowSampler
+from skflow._typing import (
+    Bandwidth,
+    Base,
+    CovarianceType,
+    FeatureChoice,
+    OfTime,
+    Optimizer,
+    Schedule,
+    Seed,
+)
 from skflow.velocities import ScoreDifference
 
 __all__ = ["SDFlowSampler"]
@@ -205,6 +217,51 @@ class SDFlowSampler(BaseFlowSampler):
     >>> alcohol[0] > alcohol[1] > alcohol[2]
     np.True_
     """
+
+    def __init__(
+        self,
+        bandwidth: Bandwidth = "auto",
+        *,
+        schedule: Schedule = "auto",
+        step_size: OfTime = 0.1,
+        n_steps: int = 100,
+        noise_scale: OfTime = 1.0,
+        base: Base = "mixture",
+        n_particles: int = 1000,
+        batch_size: int | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-3,
+        covariance_type: CovarianceType = "diag",
+        discrete_features: FeatureChoice = "auto",
+        optimizer: Optimizer = "sgd",
+        velocity: Any = None,
+        t_stop: float = 1.0,
+        random_state: Seed = None,
+        verbose: int = 0,
+    ) -> None:
+        super().__init__(
+            bandwidth,
+            schedule=schedule,
+            step_size=step_size,
+            n_steps=n_steps,
+            noise_scale=noise_scale,
+            base=base,
+            n_particles=n_particles,
+            batch_size=batch_size,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            tol=tol,
+            covariance_type=covariance_type,
+            discrete_features=discrete_features,
+            optimizer=optimizer,
+            velocity=velocity,
+            t_stop=t_stop,
+            random_state=random_state,
+            verbose=verbose,
+        )
 
     def _default_velocity(self):
         return ScoreDifference()
