@@ -9,22 +9,14 @@ import math
 import numba
 import numpy as np
 
-from skflow._kernels.loops import (
-    GROUP,
-    PANEL,
-    add_up,
-    average,
-    highest,
-    settle,
-    settle_lanes,
-    weigh,
-)
+from skflow._kernels.loops import GROUP, PANEL, add_up, highest, settle_lanes, settle_values
 from skflow._kernels.vectors import VECTOR_BYTES
 
 # Terms that are added in the precision of the data, lane by lane, before what they make is added
 # up in float64.
 _SUBTOTAL = 64
-# Panels that a group of queries meets, by column, while its sums are in the nearest cache.
+# Panels that a group of queries meets, by column, while its sums are in the nearest cache: so many
+# runs of them are a subtotal.
 _RUN = 8 if PANEL == 4 else 7
 
 
@@ -154,31 +146,6 @@ def _finish(totals, value_center, sums, means):
             means[i, k] = value_center[k] + value_totals[g, q, k] / sums[i]
 
 
-@njit(inline="always")
-def add_panel(places, values, kernels, sums, totals, scale):
-    """Add the kernels of a group of queries and a panel, and what they weigh, to the sums of both.
-
-    places: those arguments of :func:`~skflow._kernels.loops.add_up` that make the kernels. values:
-    as in :func:`stream`. kernels: scratch (GROUP, W). sums, totals: of kernels (GROUP, lanes) and
-    of values (GROUP, vectors of them times lanes). scale: one more argument of `add_up`, or none.
-    """
-    panel, n_values = places[4], values.shape[1]
-    if values.ndim == 3:
-        add_up((*places, values, n_values, sums, totals, *scale))
-    else:
-        weigh((*places, kernels, sums, *scale))
-        average((kernels, values, panel, n_values * PANEL // kernels.shape[1], totals))
-
-
-@njit(inline="always")
-def settle_values(sums, totals, n_vectors, values):
-    """Add sums of values to totals in float64, and set them to zero: a column is one number."""
-    if values.ndim == 3:
-        settle_lanes((sums, totals, n_vectors))
-    else:
-        settle((sums, totals, n_vectors))
-
-
 @njit()
 def stream(rows, shifts, units, layout, biases, groups_a_block, value_center, sums, means):
     """The kernel mean of all points at every query.
@@ -186,7 +153,7 @@ def stream(rows, shifts, units, layout, biases, groups_a_block, value_center, su
     rows: (n, D), the queries.
     shifts: (n,), at least about the largest logit of the query; not heeded in float32.
     units: the origin (D,), what queries about it are multiplied by, and a tuple with the scale of
-    :func:`~skflow._kernels.loops.weigh`. Without one: 1 / (sigma^2 ln 2), which makes them logits.
+    :func:`~skflow._kernels.loops.add_up`. Without one: 1 / (sigma^2 ln 2), which makes them logits.
     layout: the points about the origin (P, D, W) and values, by row (P W, V) with V in whole
     vectors, or by column (P, V, W).
     biases: (P, W), log2 of the weight minus, without a scale, |x|^2 / (2 sigma^2 ln 2).
@@ -217,15 +184,15 @@ def stream(rows, shifts, units, layout, biases, groups_a_block, value_center, su
         for start in range(0, n_panels, run):
             stop = min(n_panels, start + run)
             for g in range(n_groups):
-                z, shift, k, v = queries[g], logit_shifts[g], kernel_sums[g], value_sums[g]
+                z, shift = queries[g], logit_shifts[g]
+                sums_of, totals_of = kernel_sums[g], value_sums[g]
                 for panel in range(start, stop):
-                    add_panel(
-                        (z, shift, panels, biases, panel, n_dims), values, kernels, k, v, scale
-                    )
+                    places = z, shift, panels, biases, panel, n_dims
+                    add_up((*places, values, n_vectors, kernels, sums_of, totals_of, *scale))
             if stop % step == 0 or stop == n_panels:
                 n = n_groups * GROUP
                 settle_lanes((kernel_sums, kernel_totals, n))
-                settle_values(value_sums, value_totals, n * n_vectors, values)
+                settle_values((value_sums, value_totals, n * n_vectors, values))
         totals = kernel_totals, value_totals
         _finish(totals, value_center, sums[first:last], means[first:last])
 

@@ -1,17 +1,17 @@
 """The compiled inner loops of the kernel mean: generated for a dtype and a register file.
 
-The arrays that these loops work on are laid out for them by
-:mod:`skflow._kernels.points`:
+The arrays that these loops work on are laid out for them by :mod:`skflow._kernels.dense` and, for
+:func:`collect`, :mod:`skflow._kernels.neighbors`:
 
-- queries come in groups of GROUP, which share every load of a point;
+- queries come in groups of GROUP; the four of a quad share every load of a point;
 - points come in panels: PANEL vectors of points, a row of the panel for each dimension;
 - values come in rows, padded to whole vectors; or, a few of them, in panels like the points.
 
-Everything is C-contiguous and, but for totals in float64, of one dtype. See :func:`weigh`,
-:func:`average`.
+Everything is C-contiguous and, but for totals in float64, of one dtype. See :func:`add_up`.
 """
 
 from contextlib import contextmanager
+from functools import reduce
 
 from llvmlite import ir
 from numba import types
@@ -131,89 +131,76 @@ def _loop(build):
 
 @_loop
 def add_up(code, signature):
-    """Kernels of a group of queries and a panel, and the values that they weigh, lane by lane.
+    """Add the kernels of a group of queries and a panel, and the values they weigh, to their sums.
 
-    (queries (D, GROUP), shifts (GROUP,), panels (., D, W), biases (., W), panel, n_dims,
-    values (., V, W), n_values, sums (GROUP, lanes), totals (GROUP, V, lanes)): the kernels are
+    (queries (D, GROUP), shifts (GROUP,), panels (., D, W), biases (., W), panel, n_dims, values,
+    n_vectors, scratch (GROUP, W), sums (GROUP, lanes), totals (GROUP, n_vectors lanes)): the
+    kernels of the points of one panel,
 
         2^(biases[j] - shifts[q] + z_q . x_j)
 
-    for the points of one panel, added to sums[q]; times the values of these points, by column,
-    they are added to totals[q]. In float32 there are no shifts. With one more argument, scale
-    (1,), the kernels are
+    are added to sums[q] lane by lane. In float32 there are no shifts. With one more argument,
+    scale (1,), the kernels are
 
         2^(biases[j] + scale |x_j - z_q|^2)
+
+    Values by row, (. W, V) with V in whole vectors: totals += kernels @ values. Values by column,
+    (., V, W), of which none is wasted on filling up a vector: totals have V vectors, whose lanes
+    are to be added.
     """
-    arguments, scale = code.arguments[:10], code.arguments[10:]
-    *places, panel, n_dims, values, n_values, sums, totals = arguments
+    by_column = signature.args[6].ndim == 3
+    arguments, scale = code.arguments[:11], code.arguments[11:]
+    *places, panel, n_dims, values, n_vectors, scratch, sums, totals = arguments
+    with code.quads() as quad:
+        logits = code.logits(quad, *places, panel, n_dims, scale)
+        kernels = [code.exp2(row) for row in logits]
+        for q, row in zip(quad, kernels, strict=True):
+            place = code.times(q, code.lanes)
+            code.store(reduce(code.builder.fadd, row, code.load(sums, place)), sums, place)
+        if by_column:
+            _add_columns(code, quad, kernels, values, panel, n_vectors, totals)
+        else:
+            for q, row in zip(quad, kernels, strict=True):
+                for p, kernel in enumerate(row):
+                    place = code.plus(code.times(q, PANEL * code.lanes), p * code.lanes)
+                    code.store(kernel, scratch, place)
+    if not by_column:
+        _add_rows(code, scratch, values, panel, n_vectors, totals)
+
+
+def _add_columns(code, quad, kernels, values, panel, n_values, totals):
+    """Values by column, weighted by the kernels of a quad: [query][vector]."""
     lanes = code.lanes
     first = code.times(code.times(panel, n_values), PANEL * lanes)
-    with code.quads() as quad:
-        rows = code.logits(quad, *places, panel, n_dims, scale)
-        kernels = [code.exp2(row) for row in rows]
+    with code.loop(code.number(0), n_values) as column:
+        place = code.plus(first, code.times(column.index, PANEL * lanes))
+        v = [code.load(values, code.plus(place, p * lanes)) for p in range(PANEL)]
         for q, row in zip(quad, kernels, strict=True):
-            place = code.times(q, lanes)
-            code.store(code.sum([code.load(sums, place), *row]), sums, place)
-        with code.loop(code.number(0), n_values) as column:
-            place = code.plus(first, code.times(column.index, PANEL * lanes))
-            v = [code.load(values, code.plus(place, p * lanes)) for p in range(PANEL)]
-            for q, row in zip(quad, kernels, strict=True):
-                place = code.times(code.plus(code.times(q, n_values), column.index), lanes)
-                total = code.load(totals, place)
-                for kernel, value in zip(row, v, strict=True):
-                    total = code.multiply_add(kernel, value, total)
-                code.store(total, totals, place)
+            place = code.times(code.plus(code.times(q, n_values), column.index), lanes)
+            total = code.load(totals, place)
+            for kernel, value in zip(row, v, strict=True):
+                total = code.multiply_add(kernel, value, total)
+            code.store(total, totals, place)
 
 
-@_loop
-def weigh(code, signature):
-    """Kernels of a group of queries and a panel, and their sums lane by lane.
+def _add_rows(code, kernels, values, panel, n_vectors, totals):
+    """Values by row, weighted by the kernels of a group, in strips of some vectors."""
+    b = code.builder
 
-    (queries, shifts, panels, biases, panel, n_dims, kernels (GROUP, W), sums (GROUP, lanes)): the
-    kernels of :func:`add_up`, also with a scale.
-    """
-    arguments, scale = code.arguments[:8], code.arguments[8:]
-    *places, panel, n_dims, kernels, sums = arguments
+    def strip(vector, count):
+        _add_strip(code, kernels, values, panel, n_vectors, totals, vector, count)
 
-    def places_of(q):
-        first = code.times(q, PANEL * code.lanes)
-        return [code.plus(first, p * code.lanes) for p in range(PANEL)]
-
-    # Beside the logits there is no room for what the exponential needs: LLVM would begin all of
-    # them, and move coefficients and halves of results to the stack and back.
-    with code.quads() as quad:
-        rows = code.logits(quad, *places, panel, n_dims, scale)
-        for q, row in zip(quad, rows, strict=True):
-            for logit, at in zip(row, places_of(q), strict=True):
-                code.store(logit, kernels, at)
-    with code.loop(code.number(0), code.number(GROUP)) as q:
-        total_place = code.times(q.index, code.lanes)
-        row = code.exp2([code.load(kernels, at) for at in places_of(q.index)])
-        for kernel, at in zip(row, places_of(q.index), strict=True):
-            code.store(kernel, kernels, at)
-        code.store(code.sum([code.load(sums, total_place), *row]), sums, total_place)
-
-
-@_loop
-def average(code, signature):
-    """Values weighted by kernels, added to the totals of a group of queries.
-
-    (kernels (GROUP, W), values, panel, n_vectors, totals (GROUP, n_vectors lanes)): of one panel.
-    Values by row, (. W, V) with V in whole vectors: totals += kernels @ values.
-    """
-    n_vectors, b = code.arguments[3], code.builder
     full = b.udiv(n_vectors, code.number(_STRIP))
     with code.loop(code.number(0), full) as number:
-        _strip(code, code.times(number.index, _STRIP), _STRIP)
+        strip(code.times(number.index, _STRIP), _STRIP)
     done = code.times(full, _STRIP)
     for count in range(1, _STRIP):
         with b.if_then(b.icmp_unsigned("==", b.sub(n_vectors, done), code.number(count))):
-            _strip(code, done, count)
+            strip(done, count)
 
 
-def _strip(code, vector, count):
-    """A strip of `count` vectors of values, from number `vector` on."""
-    kernels, values, panel, n_vectors, totals = code.arguments
+def _add_strip(code, kernels, values, panel, n_vectors, totals, vector, count):
+    """A strip of `count` vectors of values by row, from number `vector` on."""
     b, panel_width = code.builder, PANEL * code.lanes
     row_length = code.times(n_vectors, code.lanes)
     offset = code.times(vector, code.lanes)
@@ -244,12 +231,7 @@ def settle(code, signature):
     (vectors (n, lanes), totals (n, lanes), n). Left to the compiler, this takes longer to compile
     than all other loops together: it makes a version of it for arrays that overlap.
     """
-    vectors, totals, n = code.arguments
-    with code.loop(code.number(0), n) as i:
-        place = code.times(i.index, code.lanes)
-        vector = code.doubles(code.load(vectors, place))
-        code.store(code.builder.fadd(code.load_doubles(totals, place), vector), totals, place)
-        code.store(code.constant(0.0), vectors, place)
+    _settle(code, *code.arguments)
 
 
 @_loop
@@ -258,7 +240,28 @@ def settle_lanes(code, signature):
 
     (vectors (n, lanes), totals (n,), n)
     """
-    vectors, totals, n = code.arguments
+    _settle_lanes(code, *code.arguments)
+
+
+@_loop
+def settle_values(code, signature):
+    """Values by row as :func:`settle`, those by column as :func:`settle_lanes`.
+
+    (vectors, totals, n, values): of the values only the layout counts.
+    """
+    *arguments, _ = code.arguments
+    (_settle_lanes if signature.args[3].ndim == 3 else _settle)(code, *arguments)
+
+
+def _settle(code, vectors, totals, n):
+    with code.loop(code.number(0), n) as i:
+        place = code.times(i.index, code.lanes)
+        vector = code.doubles(code.load(vectors, place))
+        code.store(code.builder.fadd(code.load_doubles(totals, place), vector), totals, place)
+        code.store(code.constant(0.0), vectors, place)
+
+
+def _settle_lanes(code, vectors, totals, n):
     b = code.builder
     with code.loop(code.number(0), n) as i:
         place = code.times(i.index, code.lanes)
@@ -272,7 +275,7 @@ def highest(code, signature):
     """Largest logits of a group of queries and a run of panels, lane by lane.
 
     (queries (D, GROUP), shifts (GROUP,), panels (., D, W), biases (., W), start, stop, n_dims,
-    tops (GROUP, lanes)): the arguments of :func:`weigh`; tops are raised where they are lower.
+    tops (GROUP, lanes)): the arguments of :func:`add_up`; tops are raised where they are lower.
     """
     queries, shifts, panels, biases, start, stop, n_dims, tops = code.arguments
     with code.loop(start, stop) as panel, code.quads() as quad:

@@ -4,15 +4,17 @@ import math
 
 import numpy as np
 
-from skflow._kernels.compiled import (
-    _finish,
-    _pack,
-    add_panel,
-    njit,
+from skflow._kernels.compiled import _finish, _pack, njit, zero_vectors
+from skflow._kernels.loops import (
+    GROUP,
+    PANEL,
+    add_up,
+    gaps,
+    highest,
+    settle,
+    settle_lanes,
     settle_values,
-    zero_vectors,
 )
-from skflow._kernels.loops import GROUP, PANEL, gaps, highest, settle, settle_lanes
 
 
 @njit()
@@ -246,10 +248,9 @@ def stream_tiles(offsets, own, slack, per_unit, cut, tiles, value_center, result
     n_vectors = n_values if values.ndim == 3 else n_values // lanes
     packed = np.empty((1, n_dims, GROUP), dtype), np.empty((1, GROUP), dtype)
     kernels = zero_vectors((GROUP, width), panels)
-    kernel_sums = zero_vectors((GROUP, lanes), panels)
+    lane_tops, kernel_sums = zero_vectors((2, GROUP, lanes), panels)
     value_sums = zero_vectors((GROUP, n_vectors * lanes), panels)
-    kernel_lanes = zero_vectors((GROUP, lanes), panels)
-    value_lanes = zero_vectors((GROUP, n_vectors * lanes), panels)
+    kernel_lanes, value_lanes = np.zeros((GROUP, lanes)), np.zeros((GROUP, n_vectors * lanes))
     kernel_totals, value_totals = np.empty((1, GROUP)), np.empty((1, GROUP, n_values))
     totals = kernel_totals, value_totals
     thresholds, columns = np.empty(GROUP), np.zeros((n_dims, GROUP))
@@ -267,7 +268,7 @@ def stream_tiles(offsets, own, slack, per_unit, cut, tiles, value_center, result
         group = columns, own[first:last], slack[first:last]
         top = shifts[first:last]
         _pack(rows, origin, no_shifts[:n], per_unit, *packed)
-        n_candidates = _find_tops(group, packed, tiles, per_unit, cut, kernel_sums, top, scratch)
+        n_candidates = _find_tops(group, packed, tiles, per_unit, cut, lane_tops, top, scratch)
         for q in range(n):
             thresholds[q] = top[q] + cut
             top[q] = math.ceil(top[q])
@@ -280,7 +281,7 @@ def stream_tiles(offsets, own, slack, per_unit, cut, tiles, value_center, result
             value_sums[:] = 0
             for panel in range(candidates[c] * size, (candidates[c] + 1) * size):
                 places = z, shift, panels, biases, panel, n_dims
-                add_panel(places, values, kernels, kernel_sums, value_sums, ())
+                add_up((*places, values, n_vectors, kernels, kernel_sums, value_sums))
             for q in range(n):
                 if bounds[c, q] > thresholds[q]:
                     settle((kernel_sums[q], kernel_lanes[q], 1))
@@ -288,5 +289,5 @@ def stream_tiles(offsets, own, slack, per_unit, cut, tiles, value_center, result
         kernel_totals[:] = 0
         settle_lanes((kernel_lanes, kernel_totals, GROUP))
         value_totals[:] = 0
-        settle_values(value_lanes, value_totals, GROUP * n_vectors, values)
+        settle_values((value_lanes, value_totals, GROUP * n_vectors, values))
         _finish(totals, value_center, sums[first:last], means[first:last])

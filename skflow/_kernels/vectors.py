@@ -169,13 +169,6 @@ class Vectors:
         """``a * b + c``, in one instruction where the processor has it."""
         return self._call("llvm.fmuladd", a, b, c)
 
-    def sum(self, vectors):
-        """One vector, from first to last."""
-        total, *rest = vectors
-        for vector in rest:
-            total = self.builder.fadd(total, vector)
-        return total
-
     def maximum(self, a, b):
         return self.builder.select(self.builder.fcmp_ordered(">", a, b), a, b)
 
@@ -185,7 +178,7 @@ class Vectors:
         return self.builder.zext(self.builder.bitcast(lanes, ir.IntType(self.lanes)), integer)
 
     def exp2(self, vectors):
-        """``2^t`` for each t from about `lowest` to 0; below it less than ``2^(lowest + 1)``."""
+        """``2^t`` for each t from about `lowest` to 100; below it less than ``2^(lowest + 1)``."""
         # Vectors take a step before any of them takes the next: none waits for its own last step.
         if VECTOR_BYTES == 64:
             pairs = [vectors[i : i + 2] for i in range(0, len(vectors), 2)]
