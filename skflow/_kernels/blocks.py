@@ -17,7 +17,7 @@ _N_EXAMPLES = 32  # groups of neighbouring queries, for which that is told
 _LEAST_POINTS = 4096
 # Of what is not passed over, kernels are computed twice, first to find the largest; sums of a tile
 # are added to those of all: one for each column, or, from some number on, values by row.
-_PAIRS_A_PAIR, _PAIRS_A_COLUMN, _MOST_PAIRS_A_PAIR = 1.15, 0.05, 1.85
+_PAIRS_A_PAIR, _PAIRS_A_COLUMN, _MOST_PAIRS_A_PAIR = 1.15, 0.06, 1.85
 _PAIRS_A_ROW = 200  # to sort, and to find out, that one lane of a vector computes in the same time
 
 
