@@ -31,8 +31,9 @@ _ROUNDING = {np.float32: 2.0**-24, np.float64: 2.0**-53}
 _SIGMA32 = 2.0**-50, 2.0**50  # bandwidths that float32 can square, with room for distances
 # Dimensions up to which differences are as fast as products.
 _FEW = 4 if N_REGISTERS == 32 else 0
-_WORTH_ASKING = 0.6  # share of the cost of all pairs, that tiles cost though no point counted
-_SAVED32 = 2.4  # times that float32 is as fast, in the few dimensions where tiles may be faster
+# Tiles are asked about where they would cost at most this share of all pairs if no point counted.
+_WORTH_ASKING = 0.6
+_SAVED32 = 2.4  # times as fast is float32, in the few dimensions where tiles may be faster
 
 
 def kernel_sums(points, Z, sigma, *, algorithm, tolerance):

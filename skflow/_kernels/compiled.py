@@ -15,8 +15,8 @@ from skflow._kernels.vectors import VECTOR_BYTES
 # Terms that are added in the precision of the data, lane by lane, before what they make is added
 # up in float64.
 _SUBTOTAL = 64
-# Panels that a group of queries meets, by column, while its sums are in the nearest cache: so many
-# runs of them are a subtotal.
+# Panels that a group of queries meets, by column, while its sums are in the nearest cache; some
+# whole runs of them are a subtotal.
 _RUN = 8 if PANEL == 4 else 7
 
 

@@ -21,7 +21,8 @@ from numba.extending import intrinsic
 from skflow._kernels.vectors import N_REGISTERS, Vectors
 
 # In registers stay _QUAD x PANEL logits, with a row of a panel, then with what the exponential
-# needs, and as kernels with a row of values; and GROUP x _STRIP sums, with a row of values by row.
+# needs, and as kernels with a row of values (of sixteen registers LLVM lends some to the
+# exponential, which is as fast as to do so here); and GROUP x _STRIP sums, with a row of values.
 PANEL = 4 if N_REGISTERS == 32 else 3
 GROUP = 8 if N_REGISTERS == 32 else 4
 _QUAD = 4

@@ -180,6 +180,7 @@ class Vectors:
     def exp2(self, vectors):
         """``2^t`` for each t from about `lowest` to 100; below it less than ``2^(lowest + 1)``."""
         # Vectors take a step before any of them takes the next: none waits for its own last step.
+        # More than two at a time would need registers that hold logits and kernels.
         if VECTOR_BYTES == 64:
             pairs = [vectors[i : i + 2] for i in range(0, len(vectors), 2)]
             return [power for pair in pairs for power in self._exp2_avx512(pair)]
