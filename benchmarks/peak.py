@@ -6,7 +6,7 @@ import numba
 import numpy as np
 
 from benchmarks.harness import Missing, measure, n_threads, need
-from skflow._kernels.loops import _loop
+from skflow._kernels.builder import inner_loop
 from skflow._kernels.threads import run_in_threads
 from skflow._kernels.vectors import N_REGISTERS, lanes
 
@@ -56,7 +56,7 @@ def _fastest(contenders, threads, repeats):
     return min(min(result.seconds) for result in results.values())
 
 
-@_loop
+@inner_loop
 def _multiply_adds(code, signature):
     """(numbers (_CHAINS, lanes), n, sums (lanes,)): n times x -> x x_0 + x_1, from each vector."""
     numbers, n, sums = code.arguments

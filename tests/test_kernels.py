@@ -22,11 +22,11 @@ from hypothesis import strategies as st
 from skflow._kernels import (
     Points,
     alone,
+    builder,
     compiled,
     dense,
     finalize,
     kernel_mean,
-    loops,
     mean_square,
     merge,
     partial,
@@ -341,7 +341,7 @@ def test_arrays_of_vectors_start_where_a_vector_does(dtype, width):
     assert all(array.shape == (3, 5, width) and not array.any() for array in room)
 
 
-@loops._loop
+@builder.inner_loop
 def fill_exp2(code, signature):
     """results = 2^t, for arrays (t, results) of a whole number of vectors."""
     t, results, n_vectors = code.arguments

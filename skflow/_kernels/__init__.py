@@ -15,25 +15,27 @@ How it works, from the outside in:
   arrive in chunks, from threads or from machines.
 - ``points``: :class:`Points` are centred, and keep what algorithms prepare of them for many calls.
 - ``algorithms``: for each query, which way of summing. ``dense`` computes every kernel.
-  ``blocks`` sorts points into tiles of neighbours and passes over those that cannot count; points
-  that ``repeats`` finds to be equal are one.
+  ``blocks`` has points in tiles of neighbours (``sorting``) and passes over those that cannot
+  count; points that ``repeats`` finds to be equal are one.
   ``fourier`` sums a Fourier series, and tells where that is not accurate enough.
 - ``threads``: what is said above is a task, a generator of loops. Tasks that go ``together`` share
   the threads: others are at the loop of one while the next is prepared.
 - ``compiled`` and ``tiles``: the loops over groups of queries, which are dealt out to threads.
-- ``loops``: the inner loops, generated for a dtype as explicit ``vectors``. Kernels are
-  ``2^(logit - shift)``, with logits in base 2 (a bias and d multiply-adds), an inlined polynomial,
-  and as the shift a bound on the largest logit, or that itself. In float32, where logits are small
-  enough for it, there is no shift.
+- ``loops``: the inner loops, generated for a dtype by a ``builder`` as explicit ``vectors``.
+  Kernels are ``2^(logit - shift)``, with logits in base 2 (a bias and d multiply-adds), an inlined
+  polynomial, and as the shift a bound on the largest logit, or that itself. In float32, where
+  logits are small enough for it, there is no shift.
+- ``scans``: the same for what looks for near points: which boxes around tiles a query may reach,
+  and, for ``neighbors``, which points.
 
 Precision. Writing ``-|z - x|^2 / 2`` as ``z.x - |x|^2 / 2 - |z|^2 / 2`` costs one multiply-add a
 dimension, but its rounding error grows with ``|z| |x| / sigma^2`` (norms about the centre of the
 points). In float32, queries for which that number exceeds ``_FLOAT32_REACH``, and all in few
-dimensions where that is as fast, are computed by direct differences ``x - z`` instead; in float64
-where these would not do either, because all kernels of a query are tiny, or there are many
-dimensions. The choice depends on the query and on the points, never on the other queries. In
-float64 the same number is harmless up to about 1e12 (a log-density is then good to 1e-4); where
-sigma is a ten-millionth of the spread of the points, a log-density is off by a tenth.
+dimensions where that is as fast, and in tiles, are computed by direct differences ``x - z``
+instead; in float64 where these would not do either, because all kernels of a query are tiny, or
+there are many dimensions. The choice depends on the query and on the points, never on the other
+queries. In float64 the same number is harmless up to about 1e12 (a log-density is then good to
+1e-4); where sigma is a ten-millionth of the spread of the points, a log-density is off by a tenth.
 
 A query's arithmetic does not depend on its neighbours, so results have the same bits for any
 number of threads and any split of the queries: with every algorithm, and where "auto" chooses among

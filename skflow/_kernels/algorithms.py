@@ -5,7 +5,7 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from skflow._kernels.blocks import blocks_cost, blocks_mean, share_of_blocks
+from skflow._kernels.blocks import blocks_cost, blocks_mean, share_of_blocks, share_of_pairs
 from skflow._kernels.dense import (
     dense_mean,
     differences_mean,
@@ -32,8 +32,8 @@ _SIGMA32 = 2.0**-50, 2.0**50  # bandwidths that float32 can square, with room fo
 # Dimensions up to which differences are as fast as products.
 _FEW = 4 if N_REGISTERS == 32 else 0
 # Tiles are asked about where they would cost at most this share of all pairs if no point counted.
-_WORTH_ASKING = 0.6
-_SAVED32 = 2.4  # times as fast is float32, in the few dimensions where tiles may be faster
+_WORTH_ASKING = 0.8
+_SAVED32 = 2.4  # times as fast are pairs in float32, in the few dimensions of tiles and series
 
 
 def kernel_sums(points, Z, sigma, *, algorithm, tolerance):
@@ -57,7 +57,7 @@ def kernel_sums(points, Z, sigma, *, algorithm, tolerance):
     mean : ndarray of shape (n_queries, n_values)
     """
     _check(points, algorithm, tolerance)
-    single = Z.dtype == points.X.dtype == np.float32 and _SIGMA32[0] <= sigma <= _SIGMA32[1]
+    single = _is_single(points, Z, sigma)
     allowed = _ROUNDING[np.float32 if single else np.float64] if tolerance is None else tolerance
     if algorithm == "auto":
         algorithm = _fastest(points, len(Z), sigma, single, tolerance, allowed)
@@ -76,6 +76,12 @@ def kernel_sums(points, Z, sigma, *, algorithm, tolerance):
     return lambda: sums, means
 
 
+def _is_single(points, Z, sigma):
+    """Whether float32 may do."""
+    in_float32 = Z.dtype == points.X.dtype == np.float32
+    return in_float32 and _SIGMA32[0] <= sigma <= _SIGMA32[1]
+
+
 def _fastest(points, n_queries, sigma, single, tolerance, allowed):
     """The algorithm that takes the least time; without a tolerance whatever the queries are."""
     series = math.inf
@@ -83,18 +89,23 @@ def _fastest(points, n_queries, sigma, single, tolerance, allowed):
         n_queries = len(points.X)
     else:
         series = fourier_cost(points, sigma, allowed, n_queries)
-    dense = len(points.X) * n_queries / (_SAVED32 if single else 1)
-    blocks = _cost_in_blocks(points, n_queries, sigma, allowed, dense, series)
+    dense, blocks = _costs(points, n_queries, sigma, single, allowed, series)
     costs = {"dense": dense, "blocks": blocks, "nufft": series}
     return min(costs, key=costs.get)
 
 
-def _cost_in_blocks(points, n_queries, sigma, allowed, dense, series=math.inf):
-    """What summing in tiles costs; infinity where that need not be known."""
-    at_least = blocks_cost(points, n_queries)  # though no point counted
+def _costs(points, n_queries, sigma, single, allowed, series=math.inf):
+    """What all pairs cost, and what tiles do: infinity where that need not be known."""
+    dense = len(points.X) * n_queries / (_SAVED32 if single else 1)
+    dtype = np.float32 if single and suits_differences(points) else np.float64
+    at_least = blocks_cost(points, n_queries, dtype)  # though no point counted
     if at_least > _WORTH_ASKING * dense or at_least >= series:
-        return math.inf
-    return blocks_cost(points, n_queries, share_of_blocks(points, sigma, allowed))
+        return dense, math.inf
+    for share_of in (share_of_pairs, share_of_blocks):  # the first to rule out what is clear
+        blocks = blocks_cost(points, n_queries, dtype, share_of(points, sigma, allowed))
+        if blocks >= dense:
+            break
+    return dense, blocks
 
 
 def _methods(points, sigma, algorithm, single, allowed):
@@ -103,10 +114,12 @@ def _methods(points, sigma, algorithm, single, allowed):
         yield _fourier
         yield _without_series
         return
-    if algorithm != "dense":  # a series of more modes would take memory and time without end
-        yield _blocks
-        return
     differences = single and suits_differences(points)
+    if algorithm != "dense":  # a series of more modes would take memory and time without end
+        if differences:
+            yield _blocks32
+        yield _blocks64
+        return
     if single and points.X.shape[1] > _FEW:
         # Faster than differences, but not where many queries have to be computed again: queries
         # are points with noise, most often.
@@ -170,11 +183,11 @@ def _dense64(points, Z, sigma, tolerance):
 
 def _without_series(points, Z, sigma, tolerance):
     """Rows that a series left: in tiles if these are many rows and few points count for each."""
-    dense = len(points.X) * len(Z)
-    if _cost_in_blocks(points, len(Z), sigma, tolerance, dense) < dense:
-        return (yield from _blocks(points, Z, sigma, tolerance))
-    exactly = {"algorithm": "dense", "tolerance": None}
-    log2_sum, means = yield from kernel_sums(points, Z, sigma, **exactly)
+    dense, blocks = _costs(points, len(Z), sigma, _is_single(points, Z, sigma), tolerance)
+    options = {"algorithm": "dense", "tolerance": None}
+    if blocks < dense:
+        options = {"algorithm": "blocks", "tolerance": tolerance}
+    log2_sum, means = yield from kernel_sums(points, Z, sigma, **options)
     return log2_sum, means, np.ones(len(Z), dtype=bool)
 
 
@@ -183,6 +196,11 @@ def _fourier(points, Z, sigma, tolerance):
     return lambda: sums, means, certain
 
 
-def _blocks(points, Z, sigma, tolerance):
-    sums, means = yield from at_once(blocks_mean, points, Z, sigma, tolerance)
-    return lambda: sums, means, np.ones(len(Z), dtype=bool)
+def _blocks32(points, Z, sigma, tolerance):
+    sums, means, certain = yield from at_once(blocks_mean, points, Z, sigma, tolerance, np.float32)
+    return lambda: sums, means, certain
+
+
+def _blocks64(points, Z, sigma, tolerance):
+    sums, means, certain = yield from at_once(blocks_mean, points, Z, sigma, tolerance, np.float64)
+    return lambda: sums, means, certain

@@ -9,7 +9,8 @@ import math
 import numba
 import numpy as np
 
-from skflow._kernels.loops import GROUP, PANEL, add_up, highest, settle_lanes, settle_values
+from skflow._kernels.builder import GROUP, PANEL
+from skflow._kernels.loops import add_up, highest, settle_lanes, settle_values
 from skflow._kernels.vectors import VECTOR_BYTES
 
 # Terms that are added in the precision of the data, lane by lane, before what they make is added

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skflow._kernels.builder import GROUP, PANEL
 from skflow._kernels.compiled import (
     fill_panels,
     fill_rows,
@@ -9,7 +10,6 @@ from skflow._kernels.compiled import (
     stream,
     stream_highest,
 )
-from skflow._kernels.loops import GROUP, PANEL
 from skflow._kernels.points import LOG2_E
 from skflow._kernels.threads import Loop, n_threads, run_in_threads
 from skflow._kernels.vectors import LOWEST, empty_vectors, lanes
@@ -26,7 +26,7 @@ _LEAST_A_POINT = {
     np.float64: 2.0 ** (LOWEST[np.float64] + 54),
 }
 _MOST32 = float(np.finfo(np.float32).max)
-_LEAST_SUM = 2.0**-40  # of float32 kernels: 7 sigmas away a logit errs by about 4e-6
+LEAST_SUM = 2.0**-40  # of float32 kernels: 7 sigmas away a logit errs by about 4e-6
 _DIFFERENCES_WIDTH = 32  # dimensions up to which kernels of noised points are seldom smaller
 # Logit of a padding point, below that of any other; not infinite, so that no NaN comes of it.
 _NEVER = {np.float32: -1e30, np.float64: -1e300}
@@ -116,7 +116,7 @@ def differences_mean(points, Z, sigma):
     per_unit = LOG2_E / float(sigma) ** 2
     layout = points.once(Differences)
     sums, means = yield from layout.means(Z, np.zeros(len(Z)), per_unit)
-    certain = sums > _LEAST_SUM if per_unit < _MOST32 else np.zeros(len(Z), dtype=bool)
+    certain = sums > LEAST_SUM if per_unit < _MOST32 else np.zeros(len(Z), dtype=bool)
     return _log2_sums(points, sums, certain), means, certain
 
 
@@ -211,7 +211,7 @@ class Layout:
     def highest(self, rows, shifts, per_unit):
         """Largest logit of each query; a task."""
         biases = self.biases(per_unit)
-        units = self._units(per_unit)[:2]
+        units = self.units(per_unit)[:2]
         tops = np.empty(len(rows))
 
         def run(part):
@@ -220,7 +220,7 @@ class Layout:
         yield self._loop(run, len(rows))
         return shifts + tops
 
-    def _units(self, per_unit):
+    def units(self, per_unit):
         return self.origin, per_unit, ()
 
     def work(self, n_queries):
@@ -237,7 +237,7 @@ class Layout:
         most = _BLOCK_BYTES // (a_group * (self.panels.shape[1] + self.n_values))
         groups_a_block = max(1, min(groups_a_block, most))
         stream(
-            *(rows, shifts, self._units(per_unit), (self.panels, self.values), biases),
+            *(rows, shifts, self.units(per_unit), (self.panels, self.values), biases),
             *(groups_a_block, self.value_center, *results),
         )
 
@@ -261,8 +261,8 @@ def over_groups(function, n_queries, group, work):
 class Differences(Layout):
     """The points as they are, for queries as they are, in float32: ``x - z`` loses no digit."""
 
-    def __init__(self, points):
-        super().__init__(points, np.float32)
+    def __init__(self, points, order=None, multiple=1):
+        super().__init__(points, np.float32, order, multiple)
         self._biases = super().biases(0.0)
 
     def _origin(self, points):
@@ -280,5 +280,5 @@ class Differences(Layout):
         """Logs of the weights."""
         return self._biases
 
-    def _units(self, per_unit):
+    def units(self, per_unit):
         return self.origin, 1.0, (np.full(1, -0.5 * per_unit, self.dtype),)

@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from skflow._kernels.blocks import TILE, sorted_into_tiles
 from skflow._kernels.compiled import fill_panels
 from skflow._kernels.searching import scan_for_nearest
+from skflow._kernels.sorting import sorted_into_tiles
 from skflow._kernels.threads import n_threads, run_in_threads
 from skflow._kernels.vectors import empty_vectors
 
+_TILE = 96  # points
 _CALLS_IN_ORDER = 16  # before points that move are sorted again
 
 
@@ -49,7 +50,7 @@ class Search:
 
     def _sort(self, points, neighbors):
         """Sort the points, and the rows like the points that were nearest."""
-        self._order = sorted_into_tiles(points, TILE)
+        self._order = sorted_into_tiles(points, _TILE)
         places = np.empty_like(self._order)
         places[self._order] = np.arange(len(points))
         self._sequence = np.argsort(places[neighbors[:, 0]], kind="stable")
@@ -58,17 +59,17 @@ class Search:
 
 def _lay_out(points, order):
     """Points by column in tiles, their lowest and highest coordinates, and their numbers."""
-    n_tiles = -(-len(points) // TILE)
-    rows, starts = points[order], np.arange(0, len(points), TILE)
-    tiles = empty_vectors((n_tiles, points.shape[1], TILE), np.float64)
+    n_tiles = -(-len(points) // _TILE)
+    rows, starts = points[order], np.arange(0, len(points), _TILE)
+    tiles = empty_vectors((n_tiles, points.shape[1], _TILE), np.float64)
     fill_panels(rows, np.zeros(points.shape[1]), tiles)
-    numbers = np.zeros(n_tiles * TILE, dtype=np.intp)
+    numbers = np.zeros(n_tiles * _TILE, dtype=np.intp)
     numbers[: len(points)] = order
     tiles[-1, :, len(points) - starts[-1] :] = np.inf
     lower, upper = (
         np.ascontiguousarray(f.reduceat(rows, starts).T) for f in (np.minimum, np.maximum)
     )
-    return tiles, (lower, upper), numbers.reshape(n_tiles, TILE)
+    return tiles, (lower, upper), numbers.reshape(n_tiles, _TILE)
 
 
 def nearest(rows, points, n_neighbors):

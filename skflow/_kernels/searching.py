@@ -3,8 +3,7 @@
 import numpy as np
 
 from skflow._kernels.compiled import njit
-from skflow._kernels.loops import SCAN, collect
-from skflow._kernels.tiles import squared_gaps
+from skflow._kernels.scans import SCAN, collect
 from skflow._kernels.vectors import lanes
 
 _WIDTH = SCAN * lanes(np.float64)
@@ -16,7 +15,7 @@ def scan_for_nearest(rows, sequence, points, tiles, guessed, neighbors, squared)
     """For some rows the nearest points, nearest first, and their squared distances.
 
     rows: (n, d). sequence: numbers of those to look at. points: (m, d). tiles: the points by column
-    (n_tiles, d, size), padded with infinity, in whole strips of :func:`~skflow._kernels.loops.
+    (n_tiles, d, size), padded with infinity, in whole strips of :func:`~skflow._kernels.scans.
     collect`; their lowest and highest coordinates (d, n_tiles); and their numbers (n_tiles, size).
     guessed: whether neighbors (n, k) are given with numbers of any k points, from which to begin.
     neighbors, squared: (n, k), filled here.
@@ -39,7 +38,7 @@ def scan_for_nearest(rows, sequence, points, tiles, guessed, neighbors, squared)
         for r in range(n_rows):
             i, n_found[r] = sequence[first + r], 0
             limits[r] = _bound_distances(rows, i, points, neighbors) if guessed else np.inf
-            squared_gaps(rows[i], rows[i], lower, upper, gaps)
+            _squared_gaps(rows[i], lower, upper, gaps)
             closest = np.argmin(gaps)
             collect((rows, i, columns, numbers, closest, *shape, scratch, r, room, *found))
             if not guessed:
@@ -58,6 +57,17 @@ def scan_for_nearest(rows, sequence, points, tiles, guessed, neighbors, squared)
                         _keep_nearest(found, r, neighbors, squared, i)
         for r in range(n_rows):
             _keep_nearest(found, r, neighbors, squared, sequence[first + r])
+
+
+@njit(fastmath={"nnan", "nsz", "contract"})
+def _squared_gaps(row, lower, upper, gaps):
+    """Squared distance of a row to each of many boxes: their corners (d, n_boxes)."""
+    gaps[:] = 0.0
+    for k in range(lower.shape[0]):
+        z, first, last = row[k], lower[k], upper[k]
+        for t in range(gaps.shape[0]):
+            gap = max(max(first[t] - z, z - last[t]), 0.0)
+            gaps[t] += gap * gap
 
 
 @njit(fastmath={"reassoc", "contract", "nsz"})

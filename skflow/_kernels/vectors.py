@@ -3,7 +3,7 @@
 LLVM turns plain loops into vectors only where its cost model and the language let it: it stays at
 half of the vector width of many processors, keeps sums in memory between the passes of an inner
 loop, and calls a scalar function for every exponential. The inner loops of skflow are therefore
-written as vectors, by functions that generate their LLVM code (:mod:`skflow._kernels.loops`).
+written as vectors, by functions that generate their LLVM code (:mod:`skflow._kernels.builder`).
 Arithmetic happens in the order in which it is written, and so has the same bits for every query.
 """
 
@@ -172,9 +172,12 @@ class Vectors:
     def maximum(self, a, b):
         return self.builder.select(self.builder.fcmp_ordered(">", a, b), a, b)
 
-    def bits_below(self, a, b, integer):
-        """The lanes in which a < b, as the bits of an integer."""
-        lanes = self.builder.fcmp_ordered("<", a, b)
+    def compare(self, a, relation, b):
+        """The lanes in which it holds."""
+        return self.builder.fcmp_ordered(relation, a, b)
+
+    def bits(self, lanes, integer):
+        """Lanes that were compared, as the bits of an integer."""
         return self.builder.zext(self.builder.bitcast(lanes, ir.IntType(self.lanes)), integer)
 
     def exp2(self, vectors):

@@ -1,0 +1,107 @@
+"""Rows sorted into tiles of neighbours."""
+
+import numpy as np
+
+from skflow._kernels.compiled import njit
+from skflow._kernels.threads import n_threads, run_in_threads
+
+_WORK_A_ROW = 3_000  # multiply-adds in float32
+_PARTS = 2  # a thread, which are sorted side by side
+_SAMPLE = 128  # rows that tell which dimension is the widest
+
+
+def sorted_into_tiles(X, tile, bundle=1):
+    """Row numbers of X, in an order in which every `tile` of them are near each other.
+
+    So are every `bundle` of such tiles. They are leaves of a k-d tree: the widest dimension is
+    halved, at a multiple of their size.
+    """
+    order, keys = np.arange(len(X)), np.empty(len(X))
+    number = n_threads(_WORK_A_ROW * len(X))
+    edges = [0, len(X)]
+    while 1 < number and len(edges) <= _PARTS * number:
+        middles = [0] * (len(edges) - 1)
+
+        def halve(start, stop, edges=edges, middles=middles):
+            for i in range(start, stop):
+                middles[i] = halve_tiles(X, tile, bundle, order, keys, edges[i], edges[i + 1])
+
+        run_in_threads(halve, len(middles), number)
+        edges = sorted({*edges, *middles})
+        if len(edges) <= len(middles) + 1:
+            break
+
+    def sort(start, stop):
+        for i in range(start, stop):
+            sort_into_tiles(X, tile, bundle, order, keys, edges[i], edges[i + 1])
+
+    run_in_threads(sort, len(edges) - 1, number)
+    return order
+
+
+@njit()
+def sort_into_tiles(X, tile, bundle, order, keys, start, stop):
+    """Sort a part of `order`, row numbers of X: halve it, and its halves, down to single tiles."""
+    starts, stops = np.empty(64, np.intp), np.empty(64, np.intp)  # parts left behind by halvings
+    starts[0], stops[0] = start, stop
+    n_parts = 1
+    while n_parts > 0:
+        n_parts -= 1
+        start, stop = starts[n_parts], stops[n_parts]
+        middle = halve_tiles(X, tile, bundle, order, keys, start, stop)
+        if middle > start:
+            stops[n_parts] = middle
+            starts[n_parts + 1], stops[n_parts + 1] = middle, stop
+            n_parts += 2
+
+
+@njit()
+def halve_tiles(X, tile, bundle, order, keys, start, stop):
+    """Sort a part of `order` in two, across the widest dimension; returns where the second begins.
+
+    It is the start of the part where that is a single tile. keys: (n,), scratch.
+    """
+    # Plain loops, and no array expressions, which take seconds to compile.
+    size = tile * bundle if stop - start > tile * bundle else tile
+    n_tiles = (stop - start + size - 1) // size
+    if n_tiles < 2:
+        return start
+    every = (stop - start - 1) // _SAMPLE + 1
+    widest, extent = 0, -1.0
+    for k in range(X.shape[1]):
+        low = high = X[order[start], k]
+        for i in range(start + every, stop, every):
+            low = min(low, X[order[i], k])
+            high = max(high, X[order[i], k])
+        if high - low > extent:
+            widest, extent = k, high - low
+    for i in range(start, stop):
+        keys[i] = X[order[i], widest]
+    middle = start + n_tiles // 2 * size
+    _select(keys, order, start, stop - 1, middle)
+    return middle
+
+
+@njit()
+def _select(keys, order, first, last, nth):
+    """Bring smaller keys before the nth place and larger ones behind it (Hoare's quickselect)."""
+    while first < last:
+        a, b, c = keys[first], keys[(first + last) // 2], keys[last]
+        pivot = max(min(a, b), min(max(a, b), c))
+        i, j = first, last
+        while i <= j:
+            while keys[i] < pivot:
+                i += 1
+            while keys[j] > pivot:
+                j -= 1
+            if i <= j:
+                keys[i], keys[j] = keys[j], keys[i]
+                order[i], order[j] = order[j], order[i]
+                i += 1
+                j -= 1
+        if nth <= j:
+            last = j
+        elif nth >= i:
+            first = i
+        else:
+            return
