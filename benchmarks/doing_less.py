@@ -14,10 +14,11 @@ dense over that of blocks: above 1 is a gain. Without a tolerance, what is left 
 rounding of the sum.
 
     python -m benchmarks.doing_less [--size 100000] [--repeats 3] [--widths 2 3 5 8]
-        [--shares 0.02 1.0] [--dtype float64] [--tolerance 1e-6] [--threads 2]
+        [--shares 0.02 1.0] [--dtypes float64 float32] [--tolerance 1e-6] [--threads 2]
 """
 
 import argparse
+import itertools
 
 import numpy as np
 from sklearn.datasets import load_sample_image
@@ -99,22 +100,22 @@ def main(arguments=None):
     parser.add_argument("--widths", type=int, nargs="+", default=[2, 3, 5, 8])
     parser.add_argument("--shares", type=float, nargs="+", default=[0.02, 1.0])
     parser.add_argument("--data", nargs="+", choices=DATA, default=list(DATA))
-    parser.add_argument("--dtype", choices=LIMITS, default="float64")
+    parser.add_argument("--dtypes", nargs="+", choices=LIMITS, default=["float64", "float32"])
     parser.add_argument("--tolerance", type=float, default=1e-6)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args(arguments)
-    print(f"N = M = {options.size}, {options.dtype}, median of {options.repeats}; {machine()}\n")
-    print(table(["data", "d", "sigma / spread", "algorithm", "seconds", "as dense", "error"], []))
-    settings = {name: getattr(options, name) for name in ("dtype", "tolerance", "repeats")}
-    for data in options.data:
-        for d in options.widths:
-            for share in options.shares:
-                cell = data, options.size, d, share
-                results = run(*cell, threads=options.threads, **settings)
-                for name, result in results.items():
-                    faster = verdict(result.median, results["dense"].median)
-                    line = [data, d, f"{share:g}", name, result.time(), faster]
-                    print(table([*line, f"{result.error:.1e}"], [], rule=False), flush=True)
+    print(f"N = M = {options.size}, median of {options.repeats}; {machine()}")
+    settings = {name: getattr(options, name) for name in ("tolerance", "repeats", "threads")}
+    header = ["data", "d", "sigma / spread", "algorithm", "seconds", "as dense", "error"]
+    cells = list(itertools.product(options.data, options.widths, options.shares))
+    for dtype in options.dtypes:
+        print(f"\n{dtype}\n\n{table(header, [])}")
+        for data, d, share in cells:
+            results = run(data, options.size, d, share, dtype=dtype, **settings)
+            for name, result in results.items():
+                faster = verdict(result.median, results["dense"].median)
+                line = [data, d, f"{share:g}", name, result.time(), faster]
+                print(table([*line, f"{result.error:.1e}"], [], rule=False), flush=True)
 
 
 if __name__ == "__main__":

@@ -89,6 +89,22 @@ def test_blocks_pass_over_most_points(dtype):
     assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_blocks_pass_over_points_of_little_weight(dtype):
+    X = np.random.default_rng(0).uniform(size=(5000, 2)).astype(dtype)
+    points = Points(X, weights=np.where(X[:, 0] < 0.5, 1.0, 1e-40))
+    Z = X[X[:, 0] < 0.5]
+    expected = kernel_mean(Z, points, 0.2, algorithm="blocks")
+    tiles = points.once(blocks.Tiles, dtype)
+    (_, _, heaviest), _ = tiles.boxes
+    panels = tiles.layout.panels.reshape(-1, tiles.panels, *tiles.layout.panels.shape[1:])
+    light = heaviest[: len(panels)] < -100
+    assert light.mean() > 0.4
+    panels[light] = np.nan
+    found = kernel_mean(Z, points, 0.2, algorithm="blocks")
+    assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
+
+
 def test_bundles_of_tiles_are_tiles_themselves():
     X = np.random.default_rng(0).standard_normal((5000, 3))
     order, of_bundles = sorted_into_tiles(X, 10, BUNDLE), sorted_into_tiles(X, 10 * BUNDLE)

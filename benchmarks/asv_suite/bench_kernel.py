@@ -28,18 +28,18 @@ class Dense:
 class Algorithms:
     """Wide and narrow kernels in two dimensions."""
 
-    params = [["auto", "dense", "blocks", "nufft"], [0.02, 0.5]]
-    param_names = ["algorithm", "sigma"]
+    params = [["auto", "dense", "blocks", "nufft"], [0.02, 0.5], ["float32", "float64"]]
+    param_names = ["algorithm", "sigma", "dtype"]
 
-    def setup(self, algorithm, sigma):
+    def setup(self, algorithm, sigma, dtype):
         if "algorithm" not in inspect.signature(kernel_mean).parameters:
             raise NotImplementedError("this version has one algorithm")
         self.options = {"algorithm": algorithm, "tolerance": 1e-6}
-        self.arguments = (*data(20_000, 2), sigma)
+        self.arguments = (*data(20_000, 2, dtype), sigma)
         kernel_mean(*self.arguments, **self.options)
 
-    def time_kernel_mean(self, algorithm, sigma):
+    def time_kernel_mean(self, algorithm, sigma, dtype):
         kernel_mean(*self.arguments, **self.options)
 
-    def peakmem_kernel_mean(self, algorithm, sigma):
+    def peakmem_kernel_mean(self, algorithm, sigma, dtype):
         kernel_mean(*self.arguments, **self.options)
