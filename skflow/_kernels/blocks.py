@@ -167,7 +167,7 @@ def blocks_mean(points, Z, sigma, tolerance, dtype):
         )
 
     over_groups(run, len(rows), GROUP, layout.work(len(rows))).run()
-    certain = sums > (LEAST_SUM if dtype == np.float32 else -1.0)
+    certain = sums > LEAST_SUM if dtype == np.float32 else np.ones(len(sums), dtype=bool)
     log2_sums = shifts + np.log2(np.where(certain, sums, 1.0)) + tiles.scale - own
     return tuple(_unsorted(results, order) for results in (log2_sums, means, certain))
 

@@ -8,7 +8,7 @@ from skflow._kernels.sorting import sorted_into_tiles
 from skflow._kernels.threads import n_threads, run_in_threads
 from skflow._kernels.vectors import empty_vectors
 
-_TILE = 96  # points
+_TILE = 96  # points: whole strips for every register file
 _CALLS_IN_ORDER = 16  # before points that move are sorted again
 
 

@@ -8,6 +8,7 @@ from skflow._kernels.threads import n_threads, run_in_threads
 _WORK_A_ROW = 3_000  # multiply-adds in float32
 _PARTS = 2  # a thread, which are sorted side by side
 _SAMPLE = 128  # rows that tell which dimension is the widest
+_MOST_SAMPLED, _KEYS_A_SAMPLED = 33, 32  # keys that tell which about halves a part
 
 
 def sorted_into_tiles(X, tile, bundle=1):
@@ -84,24 +85,48 @@ def halve_tiles(X, tile, bundle, order, keys, start, stop):
 
 @njit()
 def _select(keys, order, first, last, nth):
-    """Bring smaller keys before the nth place and larger ones behind it (Hoare's quickselect)."""
+    """Bring smaller keys before the nth place and larger ones behind it."""
+    sample = np.empty(_MOST_SAMPLED)
     while first < last:
-        a, b, c = keys[first], keys[(first + last) // 2], keys[last]
-        pivot = max(min(a, b), min(max(a, b), c))
-        i, j = first, last
-        while i <= j:
-            while keys[i] < pivot:
-                i += 1
-            while keys[j] > pivot:
-                j -= 1
-            if i <= j:
-                keys[i], keys[j] = keys[j], keys[i]
-                order[i], order[j] = order[j], order[i]
-                i += 1
-                j -= 1
-        if nth <= j:
-            last = j
-        elif nth >= i:
-            first = i
-        else:
-            return
+        pivot = _guess(keys, first, last, nth, sample)
+        place = _part(keys, order, first, last, pivot, False)
+        if place > nth:
+            last = place - 1
+            continue
+        if place == first:  # the pivot is the smallest, and so may be many others
+            place = _part(keys, order, first, last, pivot, True)
+            if place > nth:
+                return
+        first = place
+
+
+@njit()
+def _guess(keys, first, last, nth, sample):
+    """A key that is about the nth, by some of them."""
+    n_keys, n_sampled = last - first + 1, sample.shape[0]
+    while n_sampled > 3 and _KEYS_A_SAMPLED * n_sampled > n_keys:
+        n_sampled = (n_sampled + 1) // 2
+    every = n_keys // n_sampled if n_keys > n_sampled else 1
+    n_sampled = min(n_sampled, n_keys)
+    for i in range(n_sampled):
+        key, place = keys[first + every // 2 + i * every], i
+        while place > 0 and sample[place - 1] > key:
+            sample[place] = sample[place - 1]
+            place -= 1
+        sample[place] = key
+    return sample[(nth - first) * n_sampled // n_keys]
+
+
+@njit()
+def _part(keys, order, first, last, pivot, with_equal):
+    """Bring the keys below a pivot, or those not above it, to the front; returns where others are.
+
+    Every key changes places: to branch would cost more, as it goes one way as often as the other.
+    """
+    place = first
+    for i in range(first, last + 1):
+        key, number = keys[i], order[i]
+        keys[i], order[i] = keys[place], order[place]
+        keys[place], order[place] = key, number
+        place += (key <= pivot) if with_equal else (key < pivot)
+    return place
