@@ -186,6 +186,18 @@ def test_to_choose_all_pairs_nothing_is_sorted():
         assert any(isinstance(found, Tiles) for found in points._prepared.values()) == is_sorted
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_queries_that_are_no_numbers_harm_no_others(dtype):
+    X = np.random.default_rng(0).standard_normal((500, 2)).astype(dtype)
+    Z = X[:60].copy()
+    expected = kernel_mean(Z, X, 0.1, algorithm="blocks")
+    good = np.arange(60) % 3 > 0
+    Z[~good] = np.nan
+    found = kernel_mean(Z, X, 0.1, algorithm="blocks")
+    assert all(np.array_equal(a[good], b[good]) for a, b in zip(found, expected, strict=True))
+    assert all(np.isnan(a[~good]).all() for a in found)
+
+
 @pytest.mark.parametrize("n_queries", [1, GROUP - 1, GROUP, 3 * GROUP + 2])
 @pytest.mark.parametrize("width", [1, 3, 12])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -206,7 +218,10 @@ def test_bounds_of_the_queries_of_a_group(dtype, width, n_queries):
 @pytest.mark.parametrize("n_rows", [0, 1, 7, 8, 9, 95, 96, 97, 1000])
 def test_tiles_are_of_neighbours(n_rows, tile):
     X = np.random.default_rng(0).uniform(size=(n_rows, 2))
-    for rows in (X, np.zeros_like(X), np.repeat(X[: n_rows // 2], 2, axis=0)):
+    some_nan, two_values = X.copy(), np.sign(X - 0.5)
+    some_nan[::2], some_nan[::3] = np.nan, np.inf
+    none, pairs = np.full_like(X, np.nan), np.repeat(X[: n_rows // 2], 2, axis=0)
+    for rows in (X, X[X[:, 0].argsort()], np.zeros_like(X), two_values, pairs, some_nan, none):
         order = sorted_into_tiles(rows, tile)
         assert sorted(order) == list(range(len(rows)))
     if n_rows == 1000:

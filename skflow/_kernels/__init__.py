@@ -38,8 +38,8 @@ queries. In float64 the same number is harmless up to about 1e12 (a log-density 
 1e-4); where sigma is a ten-millionth of the spread of the points, a log-density is off by a tenth.
 
 A query's arithmetic does not depend on its neighbours, so results have the same bits for any
-number of threads and any split of the queries: with every algorithm, and where "auto" chooses among
-those that are exact up to rounding.
+number of threads and any split of the queries: with "dense" and "blocks", and where "auto" chooses
+among these. A series leaves rows to one or the other by how many they are.
 """
 
 from skflow._kernels.compiled import share_out

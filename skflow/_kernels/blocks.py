@@ -17,10 +17,10 @@ TILE = 96  # points, or a little more: whole panels
 _SKETCH = 8  # one of so many points tells how many tiles count
 _N_EXAMPLES = 32  # groups of neighbouring queries, for which that is told
 _LEAST_POINTS = 4096
-_SLACK32 = 2.0**-10  # by far more than logits that count err in float32
-# In pairs of a query and a point in float64: what is not passed over, with some of its kernels
-# computed twice to find the largest, for each pair, and each column of its values, at most; and a
-# row that is sorted and looked at, for each lane of a vector.
+_SLACK32 = 2.0**-10  # by far more than computed logits that count err; bounds err the same way
+# The unit is the time of a pair of a query and a point in float64. For each pair that is not
+# passed over, some of them computed twice to find the largest: this, this more for each column of
+# values, and never more than that. For each row that is sorted and bounded: per lane of a vector.
 _PAIRS_A_PAIR = {np.float64: (1.0, 0.06, 1.7), np.float32: (0.58, 0.025, 0.8)}
 _PAIRS_A_ROW = {np.float64: 165, np.float32: 150}
 
@@ -143,8 +143,9 @@ def blocks_mean(points, Z, sigma, tolerance, dtype):
     Returns
     -------
     log2_sum, mean, certain : ndarrays
-        In float32, which takes float32 rows, as :func:`~skflow._kernels.dense.differences_mean` is
-        certain about them; in float64 about all.
+        In float32, for queries and points in float32, rows are certain as those of
+        :func:`~skflow._kernels.dense.differences_mean` are, and others not to be used; in float64
+        all are.
     """
     tiles = points.once(Tiles, dtype)
     layout = tiles.layout
@@ -168,7 +169,7 @@ def blocks_mean(points, Z, sigma, tolerance, dtype):
 
     over_groups(run, len(rows), GROUP, layout.work(len(rows))).run()
     certain = sums > LEAST_SUM if dtype == np.float32 else np.ones(len(sums), dtype=bool)
-    log2_sums = shifts + np.log2(np.where(certain, sums, 1.0)) + tiles.scale - own
+    log2_sums = shifts + np.log2(np.where(sums > 0, sums, np.nan)) + tiles.scale - own
     return tuple(_unsorted(results, order) for results in (log2_sums, means, certain))
 
 
@@ -182,7 +183,7 @@ def _unsorted(rows, order):
 def share_of_pairs(points, sigma, tolerance):
     """About the share of pairs of points that are near enough to count, by a few of them.
 
-    In tiles no fewer are computed; this takes less time to find out.
+    Weights aside, no fewer are computed in tiles; this takes less time to find out.
     """
     some, others = (points.X[:: max(1, len(points.X) // n)].astype(np.float64) for n in (16, 64))
     squared = np.square(some[:, None] - others).sum(axis=2)
@@ -212,6 +213,6 @@ def blocks_cost(points, n_queries, dtype, share=0.0):
     n_points = len(points.X)
     n_tiled = n_points if n_points < _LEAST_POINTS else share_of_distinct(points) * n_points
     rows = _PAIRS_A_ROW[dtype] * lanes(np.float64) * (n_tiled + n_queries)
-    at_least, a_column, at_most = _PAIRS_A_PAIR[dtype]
-    a_pair = min(at_least + a_column * points.n_values, at_most)
+    base, a_column, most = _PAIRS_A_PAIR[dtype]
+    a_pair = min(base + a_column * points.n_values, most)
     return rows + a_pair * share * n_points * n_queries

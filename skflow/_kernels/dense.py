@@ -221,6 +221,7 @@ class Layout:
         return shifts + tops
 
     def units(self, per_unit):
+        """The origin, the factor and the scale of :func:`~skflow._kernels.compiled.stream`."""
         return self.origin, per_unit, ()
 
     def work(self, n_queries):

@@ -16,7 +16,7 @@ SCAN = 12 if N_REGISTERS == 32 else 6  # vectors of squared distances at a time
 
 @inner_loop
 def bound_logits(code, signature):
-    """The largest logits that a group of queries can have with any point of each of many boxes.
+    """The largest logits that each query of a group can have with the points of each of many boxes.
 
     (queries (D, GROUP), added (GROUP,), scale (1,), n_dims, lower (D, T), upper (D, T),
     heaviest (T,), n_boxes, bounds (GROUP, T), highest (GROUP, lanes)): for boxes with the lowest
@@ -35,13 +35,13 @@ def bound_logits(code, signature):
 
 @inner_loop
 def list_tiles(code, signature):
-    """List the tiles of which a bound is not below the threshold of any query of a group.
+    """List the tiles whose bound for some query of a group is not below its threshold.
 
     (queries, added, scale, n_dims, lower, upper, heaviest, n_tiles, bounds, highest: those of
     :func:`bound_logits` for tiles; thresholds (GROUP,), bounds_of_bundles (GROUP, B), n_bundles,
     is_bounded (B,), listed (T,), n_listed (1,)): tiles are only looked at in bundles of BUNDLE
-    whose bounds are not below. Theirs are computed where that has not been done; then is_bounded
-    is set.
+    for which that is so, too. The bounds of these tiles are computed unless is_bounded says that
+    they are there.
     """
     *group, lower, upper, heaviest, n_tiles, bounds, highest = code.arguments[:10]
     thresholds, bounds_of_bundles, n_bundles, is_bounded, listed, n_listed = code.arguments[10:]

@@ -5,7 +5,7 @@ import numpy as np
 from skflow._kernels.compiled import njit
 from skflow._kernels.threads import n_threads, run_in_threads
 
-_WORK_A_ROW = 3_000  # multiply-adds in float32
+_WORK_A_ROW = 3_000  # multiply-adds in float32, to sort it
 _PARTS = 2  # a thread, which are sorted side by side
 _SAMPLE = 128  # rows that tell which dimension is the widest
 _MOST_SAMPLED, _KEYS_A_SAMPLED = 33, 32  # keys that tell which about halves a part
@@ -128,5 +128,5 @@ def _part(keys, order, first, last, pivot, with_equal):
         key, number = keys[i], order[i]
         keys[i], order[i] = keys[place], order[place]
         keys[place], order[place] = key, number
-        place += (key <= pivot) if with_equal else (key < pivot)
+        place += (not key > pivot) if with_equal else (key < pivot)  # what is no number, too
     return place

@@ -1,7 +1,5 @@
 """Compiled loops over tiles of neighbouring points, of which most do not count for a query."""
 
-import math
-
 import numpy as np
 
 from skflow._kernels.builder import GROUP, PANEL
@@ -58,8 +56,8 @@ def count_tiles(groups, thresholds, tiles, bundles, per_unit):
 
 
 @njit()
-def _expect(thresholds, lanes, n):
-    """Set the thresholds of n queries to the highest of their lanes; those of others, to none."""
+def _set_thresholds(thresholds, lanes, n):
+    """Those of n queries to the highest of their lanes; others to what nothing reaches."""
     thresholds[:] = np.inf
     for q in range(n):
         threshold = lanes[q, 0]
@@ -69,26 +67,29 @@ def _expect(thresholds, lanes, n):
 
 
 @njit(inline="always")  # to call it would count references to every array in the tuples
-def _find_tops(to_bound, to_list, found, of_points, size, scale, n):
+def _find_tops(to_bound, to_list, bounding, of_points, size, scale, n):
     """Set the thresholds of a group of n queries to their largest logits.
 
     These are first looked for where they may be as far as the bundles tell, and then the tiles in
-    these; then wherever there may be a larger one.
+    these; then wherever there may be a larger one. A tile that holds the largest logit has a bound
+    that is not below it, and no threshold on the way is above it: whatever the other queries are,
+    it is looked into.
 
     to_bound, to_list: what :func:`~skflow._kernels.scans.bound_logits` takes for the bundles, and
-    :func:`~skflow._kernels.scans.list_tiles`. found: what they fill in. of_points: the queries and
-    the points for :func:`~skflow._kernels.loops.highest`, and its results.
+    :func:`~skflow._kernels.scans.list_tiles`. bounding: some of these once more. of_points: the
+    queries and the points for :func:`~skflow._kernels.loops.highest`, its results, and which tiles
+    it has looked into.
     """
-    highest_bounds, is_bounded, thresholds, listed, n_listed = found
+    highest_bounds, is_bounded, thresholds, listed, n_listed = bounding
     queries, shifts, panels, biases, n_dims, tops, is_seen = of_points
     is_bounded[:] = False
     is_seen[:] = False
     highest_bounds[:] = -np.inf
     bound_logits(to_bound)
-    _expect(thresholds, highest_bounds, n)
+    _set_thresholds(thresholds, highest_bounds, n)
     highest_bounds[:] = -np.inf
     list_tiles(to_list)
-    _expect(thresholds, highest_bounds, n)
+    _set_thresholds(thresholds, highest_bounds, n)
     tops[:] = -np.inf
     for _ in range(2):
         list_tiles(to_list)
@@ -98,7 +99,7 @@ def _find_tops(to_bound, to_list, found, of_points, size, scale, n):
                 is_seen[t] = True
                 places = queries, shifts, panels, biases, t * size, (t + 1) * size
                 highest((*places, n_dims, tops, *scale))
-        _expect(thresholds, tops, n)
+        _set_thresholds(thresholds, tops, n)
 
 
 @njit(fastmath={"reassoc", "nsz"})
@@ -124,10 +125,11 @@ def stream_tiles(offsets, own, slack, units, cut, least, tiles, value_center, re
     offsets: (n, d), the queries about the origin of the points, neighbours near each other.
     own: (n,), what turns logs of kernels into logits: |z|^2 / (2 sigma^2 ln 2), or 0 with a scale.
     slack: (n,), at least the rounding of a logit.
-    units: 1 / (sigma^2 ln 2), and those of :func:`~skflow._kernels.compiled.stream`.
+    units: 1 / (sigma^2 ln 2); what queries are multiplied by for the points; and the scale, as in
+    :func:`~skflow._kernels.compiled.stream`.
     least: logits below which a query is not summed up.
-    tiles: layout and biases of :func:`~skflow._kernels.compiled.stream`, of so many panels a tile,
-    and the boxes of :func:`count_tiles`, in the dtype of the layout.
+    tiles: layout and biases of :func:`~skflow._kernels.compiled.stream`; how many panels a tile
+    has; and the tiles and bundles of :func:`count_tiles`, in the dtype of the layout.
     results: shifts (n,), sums (n,) and means (n, v), filled here; with a scale shifts are zero.
 
     Whether a tile counts for a query, and when it is added, does not depend on the other queries:
@@ -150,7 +152,7 @@ def stream_tiles(offsets, own, slack, units, cut, least, tiles, value_center, re
     bounded = bounds, highest_bounds, thresholds, of_bundles, n_bundles, is_bounded
     to_bound = *group, *bundles, n_bundles, of_bundles, highest_bounds
     to_list = *group, *boxes, n_tiles, *bounded, listed, n_listed
-    found = highest_bounds, is_bounded, thresholds, listed, n_listed
+    bounding = highest_bounds, is_bounded, thresholds, listed, n_listed
     # What is added up: of a tile, of all tiles lane by lane, and in all.
     kernels = zero_vectors((GROUP, width), panels)
     tops, kernel_sums = zero_vectors((2, GROUP, lanes), panels)
@@ -167,11 +169,11 @@ def stream_tiles(offsets, own, slack, units, cut, least, tiles, value_center, re
             for k in range(n_dims):
                 columns[k, q] = rows[q, k]
         _pack(rows, origin, no_shifts[:n], factor, queries, query_shifts)
-        _find_tops(to_bound, to_list, found, of_points, size, scale, n)
+        _find_tops(to_bound, to_list, bounding, of_points, size, scale, n)
         for q in range(n):
             top = thresholds[q]
             thresholds[q] = top + cut if top >= least else np.inf
-            shifts[first + q] = query_shifts[0, q] = 0.0 if scale else math.ceil(top)
+            shifts[first + q] = query_shifts[0, q] = 0.0 if scale else np.ceil(top)
         list_tiles(to_list)
         for i in range(n_listed[0]):
             t = listed[i]
