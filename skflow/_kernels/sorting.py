@@ -87,17 +87,26 @@ def halve_tiles(X, tile, bundle, order, keys, start, stop):
 def _select(keys, order, first, last, nth):
     """Bring smaller keys before the nth place and larger ones behind it."""
     sample = np.empty(_MOST_SAMPLED)
+    pivot, with_equal = 0.0, False
     while first < last:
-        pivot = _guess(keys, first, last, nth, sample)
-        place = _part(keys, order, first, last, pivot, False)
+        if not with_equal:
+            pivot = _guess(keys, first, last, nth, sample)
+        # Keys below the pivot come first, or those not above it. Every key changes places: to
+        # branch would cost more, as it goes one way as often as the other.
+        place = first
+        for i in range(first, last + 1):
+            key, number = keys[i], order[i]
+            keys[i], order[i] = keys[place], order[place]
+            keys[place], order[place] = key, number
+            place += (key < pivot) | (with_equal & (not key > pivot))
         if place > nth:
-            last = place - 1
-            continue
-        if place == first:  # the pivot is the smallest, and so may be many others
-            place = _part(keys, order, first, last, pivot, True)
-            if place > nth:
+            if with_equal:
                 return
-        first = place
+            last = place - 1
+        else:
+            # Where none is below it, the pivot is the smallest, and so may be many others.
+            with_equal = place == first
+            first = place
 
 
 @njit()
@@ -115,18 +124,3 @@ def _guess(keys, first, last, nth, sample):
             place -= 1
         sample[place] = key
     return sample[(nth - first) * n_sampled // n_keys]
-
-
-@njit()
-def _part(keys, order, first, last, pivot, with_equal):
-    """Bring the keys below a pivot, or those not above it, to the front; returns where others are.
-
-    Every key changes places: to branch would cost more, as it goes one way as often as the other.
-    """
-    place = first
-    for i in range(first, last + 1):
-        key, number = keys[i], order[i]
-        keys[i], order[i] = keys[place], order[place]
-        keys[place], order[place] = key, number
-        place += (not key > pivot) if with_equal else (key < pivot)  # what is no number, too
-    return place
