@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from skflow._kernels import Points, algorithms, blocks, fourier, kernel_mean, sorting
-from skflow._kernels.blocks import Tiles, share_of_blocks
+from skflow._kernels.blocks import Sketch, Tiles, share_of_blocks
 from skflow._kernels.builder import GROUP
 from skflow._kernels.scans import BUNDLE
 from skflow._kernels.sorting import sorted_into_tiles
@@ -176,6 +176,14 @@ def test_a_sketch_tells_how_many_tiles_count(shape, width):
         exact = share_of_tiles(X, X + sigma * rng.standard_normal(X.shape), sigma)
         # measured: 0.77 to 1.29 of it
         assert 0.7 < share_of_blocks(Points(X), sigma, 2.0**-53) / exact < 1.45
+
+
+def test_where_most_pairs_are_near_no_sketch_is_made():
+    X = np.random.default_rng(0).uniform(size=(10_000, 3))
+    for sigma, is_made in ((0.02, True), (0.08, False)):
+        points = Points(X)
+        kernel_mean(X[:10], points, sigma)
+        assert any(isinstance(found, Sketch) for found in points._prepared.values()) == is_made
 
 
 def test_to_choose_all_pairs_nothing_is_sorted():
