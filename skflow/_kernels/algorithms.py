@@ -1,6 +1,7 @@
 """Which algorithm computes the kernel sums of which query."""
 
 import math
+from functools import partial
 from importlib.util import find_spec
 
 import numpy as np
@@ -117,8 +118,8 @@ def _methods(points, sigma, algorithm, single, allowed):
     differences = single and suits_differences(points)
     if algorithm != "dense":  # a series of more modes would take memory and time without end
         if differences:
-            yield _blocks32
-        yield _blocks64
+            yield partial(_blocks, dtype=np.float32)
+        yield partial(_blocks, dtype=np.float64)
         return
     if single and points.X.shape[1] > _FEW:
         # Faster than differences, but not where many queries have to be computed again: queries
@@ -196,11 +197,6 @@ def _fourier(points, Z, sigma, tolerance):
     return lambda: sums, means, certain
 
 
-def _blocks32(points, Z, sigma, tolerance):
-    sums, means, certain = yield from at_once(blocks_mean, points, Z, sigma, tolerance, np.float32)
-    return lambda: sums, means, certain
-
-
-def _blocks64(points, Z, sigma, tolerance):
-    sums, means, certain = yield from at_once(blocks_mean, points, Z, sigma, tolerance, np.float64)
+def _blocks(points, Z, sigma, tolerance, dtype):
+    sums, means, certain = yield from at_once(blocks_mean, points, Z, sigma, tolerance, dtype)
     return lambda: sums, means, certain
