@@ -382,7 +382,7 @@ def test_exp2(dtype):
 
 
 @every_dtype
-@pytest.mark.parametrize("width", [1, 3, 10])
+@pytest.mark.parametrize("width", [1, 3, 10, 100])
 @pytest.mark.parametrize("n_rows", [1, 7, 8, 9, 1000])
 def test_centres_and_mean_squares(n_rows, width, dtype):
     X = (5 + draw(width, dtype, n_points=n_rows)[1]).astype(dtype)
@@ -411,6 +411,17 @@ def test_float32_where_products_of_coordinates_lose_digits(width):
         _, by_differences, certain = alone(dense.differences_mean(points, Z, sigma))
         assert certain.mean() > 0.9
         assert (np.abs(by_differences - expected)[certain] / sigma).max() <= 1e-5
+
+
+@pytest.mark.parametrize("width", [3, 10, 40])
+@pytest.mark.parametrize("sigma", [0.3, 3.0])
+def test_means_in_float32_are_those_in_float64_rounded(sigma, width):
+    """Also of queries that are computed again in float64, or from the start."""
+    Z, X = draw(width, np.float32)
+    Z[::3] += 50
+    mean = partial(Z, X, sigma).mean
+    assert mean.dtype == np.float64 and not np.array_equal(mean, mean.astype(np.float32))
+    assert same_bits([kernel_mean(Z, X, sigma)[0]], [mean.astype(np.float32)])
 
 
 @pytest.mark.parametrize("width", [5, 40])

@@ -71,6 +71,17 @@ def test_few_equal_points_are_left_alone():
     assert merged(points) is points and share_of_distinct(points) == 1.0
 
 
+@every_dtype
+@pytest.mark.parametrize("column", [0, 15, 16, 99])
+def test_rows_of_many_columns_that_differ_in_any(column, dtype):
+    rng = np.random.default_rng(0)
+    X = np.zeros((5000, 100), dtype)
+    X[:, column] = rng.normal(size=5000)
+    assert share_of_distinct(Points(X)) == 1.0
+    X[:, column] = rng.integers(10, size=5000)
+    assert share_of_distinct(Points(X)) == 10 / 5000
+
+
 def test_few_distinct_points_are_worth_merging_under_a_wide_kernel():
     """Where every point counts, so that there are no tiles to pass over."""
     X = draw(6000, 300, 2)

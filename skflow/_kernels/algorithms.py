@@ -37,7 +37,7 @@ _WORTH_ASKING = 0.8
 _SAVED32 = 2.4  # times as fast are pairs in float32, in the few dimensions of tiles and series
 
 
-def kernel_sums(points, Z, sigma, *, algorithm, tolerance):
+def kernel_sums(points, Z, sigma, *, algorithm, tolerance, dtype=np.float64):
     """log2 of the weighted kernel sum at each query, and the mean of the values there; a task.
 
     Parameters
@@ -50,6 +50,8 @@ def kernel_sums(points, Z, sigma, *, algorithm, tolerance):
         Bandwidth. One whose square float32 cannot hold is computed with in float64.
     algorithm, tolerance
         See :func:`~skflow._kernels.kernel_mean`.
+    dtype : type, default=np.float64
+        np.float32 where no more digits of the mean are wanted: it may have that dtype then.
 
     Returns
     -------
@@ -62,7 +64,7 @@ def kernel_sums(points, Z, sigma, *, algorithm, tolerance):
     allowed = _ROUNDING[np.float32 if single else np.float64] if tolerance is None else tolerance
     if algorithm == "auto":
         algorithm = _fastest(points, len(Z), sigma, single, tolerance, allowed)
-    methods = _methods(points, sigma, algorithm, single, allowed)
+    methods = _methods(points, sigma, algorithm, single, allowed, dtype)
     log2_sum, means, certain = yield from next(methods)(points, Z, sigma, allowed)
     if certain.all():
         return log2_sum, means
@@ -109,7 +111,7 @@ def _costs(points, n_queries, sigma, single, allowed, series=math.inf):
     return dense, blocks
 
 
-def _methods(points, sigma, algorithm, single, allowed):
+def _methods(points, sigma, algorithm, single, allowed, dtype):
     """One after the other, each for the queries that those before it were not certain about."""
     if algorithm == "nufft" and n_modes(points, sigma, allowed) <= MOST_MODES:
         yield _fourier
@@ -126,9 +128,9 @@ def _methods(points, sigma, algorithm, single, allowed):
         # are points with noise, most often.
         noise = sigma * math.sqrt(points.X.shape[1])
         if _is_near(points, sigma, points.radius + noise if differences else 0.0):
-            yield _dense32
+            yield partial(_dense32, dtype=dtype)
     if differences:
-        yield _differences
+        yield partial(_differences, dtype=dtype)
     yield _dense64
 
 
@@ -155,19 +157,20 @@ def _check(points, algorithm, tolerance):
         )
 
 
-def _differences(points, Z, sigma, tolerance):
-    return differences_mean(points, Z, sigma)
+def _differences(points, Z, sigma, tolerance, dtype):
+    return differences_mean(points, Z, sigma, dtype)
 
 
-def _dense32(points, Z, sigma, tolerance):
+def _dense32(points, Z, sigma, tolerance, dtype):
     """The queries that float32 can carry: norms about the centre decide."""
     squared = squared_lengths(points, Z)
     near = _is_near(points, sigma, np.sqrt(squared))
     if near.all():
-        return (yield from products_mean(points, Z, sigma, squared))
-    some = yield from products_mean(points, Z[near], sigma, squared[near])
+        return (yield from products_mean(points, Z, sigma, squared, dtype))
+    some = yield from products_mean(points, Z[near], sigma, squared[near], dtype)
     log2_sum, some_means, some_certain = some
-    sums, means, certain = np.zeros(len(Z)), np.empty((len(Z), points.n_values)), near.copy()
+    sums, means = np.zeros(len(Z)), np.empty((len(Z), points.n_values), dtype)
+    certain = near.copy()
     sums[near], means[near], certain[near] = log2_sum(), some_means, some_certain
     return lambda: sums, means, certain
 

@@ -75,14 +75,16 @@ def square_norms(rows, center, norms):
 @njit(fastmath={"reassoc", "contract", "nsz"})
 def add_up_columns(rows, room, sums):
     """Sums of the columns, in float64, into sums (d,); room (n d,), for n rows at a time."""
-    numbers, n, n_columns = rows.reshape(-1), room.shape[0], sums.shape[0]
-    whole = numbers.shape[0] // n * n
+    n, n_columns = room.shape[0], sums.shape[0]
+    # Of a sum of two indices LLVM does not see that it is not negative, and adds up no vectors.
+    blocks = rows.reshape(-1)[: rows.size // n * n].reshape(-1, n)
+    rest = rows.reshape(-1)[blocks.size :]
     room[:] = 0
-    for first in range(0, whole, n):
+    for b in range(blocks.shape[0]):
         for i in range(n):
-            room[i] += numbers[first + i]
-    for i in range(numbers.shape[0] - whole):
-        room[i] += numbers[whole + i]
+            room[i] += blocks[b, i]
+    for i in range(rest.shape[0]):
+        room[i] += rest[i]
     sums[:] = 0
     for i in range(n):
         sums[i % n_columns] += room[i]
@@ -102,13 +104,12 @@ def fill_panels(rows, center, panels):
     """Rows about the centre into panels (P, D, W), by column; filled up with zeros."""
     n_dims, width = panels.shape[1:]
     for p in range(panels.shape[0]):
-        for j in range(width):
-            i = p * width + j
-            filled = rows.shape[1] if i < rows.shape[0] else 0
-            for k in range(filled):
-                panels[p, k, j] = rows[i, k] - center[k]
-            for k in range(filled, n_dims):
-                panels[p, k, j] = 0.0
+        panel, some = panels[p], rows[p * width : (p + 1) * width]
+        for k in range(n_dims):
+            for j in range(some.shape[0]):
+                panel[k, j] = some[j, k] - center[k]
+            for j in range(some.shape[0], width):
+                panel[k, j] = 0.0
 
 
 @njit()
@@ -136,19 +137,26 @@ def _pack(rows, origin, shifts, per_unit, queries, packed_shifts):
 
 
 @njit()
-def _finish(totals, value_center, sums, means):
-    """Sums and means of queries from what has been added up for them, group by group."""
+def _finish(totals, value_center, sums, means, rounded):
+    """Sums and means of queries from what has been added up for them, group by group.
+
+    Of means (n, V) in float64 and rounded (n, V) in float32, one has no rows.
+    """
     kernel_totals, value_totals = totals
     size = kernel_totals.shape[1]
     for i in range(sums.shape[0]):
         g, q = divmod(i, size)
         sums[i] = kernel_totals[g, q]
-        for k in range(means.shape[1]):
-            means[i, k] = value_center[k] + value_totals[g, q, k] / sums[i]
+        for k in range(value_center.shape[0]):
+            mean = value_center[k] + value_totals[g, q, k] / sums[i]
+            if rounded.shape[0] > 0:
+                rounded[i, k] = mean
+            else:
+                means[i, k] = mean
 
 
 @njit()
-def stream(rows, shifts, units, layout, biases, groups_a_block, value_center, sums, means):
+def stream(rows, shifts, units, layout, biases, groups_a_block, value_center, results):
     """The kernel mean of all points at every query.
 
     rows: (n, D), the queries.
@@ -159,10 +167,10 @@ def stream(rows, shifts, units, layout, biases, groups_a_block, value_center, su
     vectors, or by column (P, V, W).
     biases: (P, W), log2 of the weight minus, without a scale, |x|^2 / (2 sigma^2 ln 2).
     groups_a_block: that a panel serves while it is in the caches.
-    sums: (n,), filled with the sums of the kernels, in float64 times 2^-shift.
-    means: (n, <= V), filled with the weighted means of the values.
+    results: sums (n,) of the kernels, in float64 times 2^-shift, and means (n, <= V) of the values
+    that these weigh, in float64 or float32: two arrays, of which one has no rows.
     """
-    panels, values = layout
+    (panels, values), (sums, means, rounded) = layout, results
     origin, per_unit, scale = units
     n_panels, n_dims, width = panels.shape
     n_values, lanes, dtype = values.shape[1], width // PANEL, panels.dtype
@@ -195,7 +203,8 @@ def stream(rows, shifts, units, layout, biases, groups_a_block, value_center, su
                 settle_lanes((kernel_sums, kernel_totals, n))
                 settle_values((value_sums, value_totals, n * n_vectors, values))
         totals = kernel_totals, value_totals
-        _finish(totals, value_center, sums[first:last], means[first:last])
+        of_block = sums[first:last], means[first:last], rounded[first:last]
+        _finish(totals, value_center, *of_block)
 
 
 @njit()

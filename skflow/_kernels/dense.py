@@ -61,13 +61,15 @@ def dense_mean(points, Z, sigma):
     return lambda: shifts + np.log2(sums) + points.scale - 0.5 * per_unit * squared, means
 
 
-def products_mean(points, Z, sigma, squared):
+def products_mean(points, Z, sigma, squared, dtype=np.float64):
     """:func:`dense_mean` in float32, of float32 rows, where products of coordinates are small.
 
     Parameters
     ----------
     squared : ndarray of shape (n_queries,)
         Their :func:`squared_lengths`.
+    dtype : type, default=np.float64
+        That of the mean.
 
     Returns
     -------
@@ -79,7 +81,7 @@ def products_mean(points, Z, sigma, squared):
     """
     per_unit = LOG2_E / float(sigma) ** 2
     layout = points.once(Layout, np.float32)
-    sums, means = yield from layout.means(Z, np.zeros(len(Z)), per_unit)
+    sums, means = yield from layout.means(Z, np.zeros(len(Z)), per_unit, dtype)
     most = 0.5 * _MOST32 / max(1.0, points.once(_largest_value))  # times a value it is finite, too
     certain = (sums >= len(points.X) * _LEAST_A_POINT[np.float32]) & (sums <= most)
     return _log2_sums(points, sums, certain, 0.5 * per_unit * squared), means, certain
@@ -101,7 +103,7 @@ def suits_differences(points):
     return points.X.shape[1] <= _DIFFERENCES_WIDTH
 
 
-def differences_mean(points, Z, sigma):
+def differences_mean(points, Z, sigma, dtype=np.float64):
     """:func:`dense_mean` in float32, of float32 rows, by direct differences.
 
     Unlike products of coordinates about the centre, these lose no digits where sigma is small. They
@@ -115,7 +117,7 @@ def differences_mean(points, Z, sigma):
     """
     per_unit = LOG2_E / float(sigma) ** 2
     layout = points.once(Differences)
-    sums, means = yield from layout.means(Z, np.zeros(len(Z)), per_unit)
+    sums, means = yield from layout.means(Z, np.zeros(len(Z)), per_unit, dtype)
     certain = sums > LEAST_SUM if per_unit < _MOST32 else np.zeros(len(Z), dtype=bool)
     return _log2_sums(points, sums, certain), means, certain
 
@@ -196,14 +198,18 @@ class Layout:
         flat[len(bias) :] = _NEVER[self.dtype]
         return biases
 
-    def means(self, rows, shifts, per_unit):
-        """Sum of the kernels times 2^-shift, and mean of the values, of each query; a task."""
+    def means(self, rows, shifts, per_unit, dtype=np.float64):
+        """Sum of the kernels times 2^-shift, and mean of the values, of each query; a task.
+
+        Means are of a dtype: to write down more digits than are asked for takes time.
+        """
         biases = self.biases(per_unit)
-        sums = np.empty(len(rows))
-        means = np.empty((len(rows), self.n_values))
+        sums, means = np.empty(len(rows)), np.empty((len(rows), self.n_values), dtype)
+        either = [means if dtype == t else np.empty((0, 0), t) for t in (np.float64, np.float32)]
 
         def run(part):
-            self._stream(rows[part], shifts[part], per_unit, biases, (sums[part], means[part]))
+            results = sums[part], *(some[part] for some in either)
+            self._stream(rows[part], shifts[part], per_unit, biases, results)
 
         yield self._loop(run, len(rows))
         return sums, means
@@ -239,7 +245,7 @@ class Layout:
         groups_a_block = max(1, min(groups_a_block, most))
         stream(
             *(rows, shifts, self.units(per_unit), (self.panels, self.values), biases),
-            *(groups_a_block, self.value_center, *results),
+            *(groups_a_block, self.value_center, results),
         )
 
 

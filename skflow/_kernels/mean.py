@@ -42,10 +42,10 @@ def partial(Z, X, sigma, values=None, weights=None, *, algorithm="auto", toleran
     return alone(partial_task(Z, points, sigma, algorithm=algorithm, tolerance=tolerance))
 
 
-def partial_task(Z, points, sigma, *, algorithm="auto", tolerance=None):
-    """:func:`partial` as a task; see :func:`~skflow._kernels.threads.together`."""
+def partial_task(Z, points, sigma, *, algorithm="auto", tolerance=None, dtype=np.float64):
+    """:func:`partial` as a task, see :func:`~skflow._kernels.threads.together`; mean of a dtype."""
     Z = _check(Z, points, sigma)
-    options = {"algorithm": algorithm, "tolerance": tolerance}
+    options = {"algorithm": algorithm, "tolerance": tolerance, "dtype": dtype}
     log2_sum, mean = yield from kernel_sums(points, Z, sigma, **options)
     return KernelState(log2_sum() / LOG2_E, mean, points.weight)
 
@@ -53,9 +53,10 @@ def partial_task(Z, points, sigma, *, algorithm="auto", tolerance=None):
 def soft_mean_task(Z, points, sigma, *, algorithm="auto", tolerance=None):
     """The mean alone of :func:`kernel_mean`, as a task."""
     Z = _check(Z, points, sigma)
-    options = {"algorithm": algorithm, "tolerance": tolerance}
+    dtype = _dtype(Z, points)
+    options = {"algorithm": algorithm, "tolerance": tolerance, "dtype": dtype}
     _, mean = yield from kernel_sums(points, Z, sigma, **options)
-    return mean.astype(_dtype(Z, points), copy=False)
+    return mean.astype(dtype, copy=False)
 
 
 def _as_points(X, values, weights):
@@ -218,6 +219,6 @@ def kernel_mean(Z, X, sigma, values=None, weights=None, *, algorithm="auto", tol
 
 def kernel_mean_task(Z, points, sigma, **options):
     """:func:`kernel_mean` as a task."""
-    state = yield from partial_task(Z, points, sigma, **options)
     dtype = _dtype(np.asarray(Z), points)
+    state = yield from partial_task(Z, points, sigma, **options, dtype=dtype)
     return tuple(result.astype(dtype, copy=False) for result in finalize(state))

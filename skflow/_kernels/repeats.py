@@ -6,6 +6,7 @@ from skflow._kernels.compiled import njit
 from skflow._kernels.points import Points
 
 _SAMPLE = 4096  # rows that tell whether looking for equal ones may be worth it
+_FIRST_COLUMNS = 16  # which tell most rows apart, where these have many
 _MOST_DISTINCT = 0.9  # share, above which it is not
 
 
@@ -35,12 +36,13 @@ def _number(points):
     rows = np.ascontiguousarray(points.X)
     bits = rows.view(np.uint32 if rows.dtype == np.float32 else np.uint64)
     some = bits[:: -(-len(bits) // _SAMPLE)]
-    if number_rows(some, np.empty(len(some), np.intp)) <= _MOST_DISTINCT * len(some):
-        numbers = np.empty(len(bits), np.intp)
-        n_distinct = number_rows(bits, numbers)
-        if n_distinct <= _MOST_DISTINCT * len(bits):
-            return numbers, n_distinct
-    return None, len(bits)
+    # Rows that differ in their first columns differ.
+    for told_apart in (some[:, :_FIRST_COLUMNS], some, bits):
+        numbers = np.empty(len(told_apart), np.intp)
+        n_distinct = number_rows(np.ascontiguousarray(told_apart), numbers)
+        if n_distinct > _MOST_DISTINCT * len(numbers):
+            return None, len(bits)
+    return numbers, n_distinct
 
 
 @njit()

@@ -159,6 +159,7 @@ def stream_tiles(offsets, own, slack, units, cut, least, tiles, value_center, re
     value_sums = zero_vectors((GROUP, n_vectors * lanes), panels)
     kernel_lanes, value_lanes = np.zeros(kernel_sums.shape), np.zeros(value_sums.shape)
     totals = np.empty((1, GROUP)), np.empty((1, GROUP, n_values))
+    nothing = np.empty((0, 0), np.float32)
     is_seen = np.empty(n_tiles, np.bool_)
     of_points = queries[0], query_shifts[0], panels, biases, n_dims, tops, is_seen
     for first in range(0, offsets.shape[0], GROUP):
@@ -189,4 +190,4 @@ def stream_tiles(offsets, own, slack, units, cut, least, tiles, value_center, re
             value_sums[:] = 0
         _add_lanes(kernel_lanes, totals[0])
         _add_lanes(value_lanes, totals[1])
-        _finish(totals, value_center, sums[first:last], means[first:last])
+        _finish(totals, value_center, sums[first:last], means[first:last], nothing)
