@@ -1,6 +1,8 @@
 """The loops that are compiled, from the inner loops of :mod:`skflow._kernels.loops` outwards.
 
-A function is compiled when it is first called with arguments of new types, and kept on disk.
+A function is compiled when it is first called with arguments of new types, and kept on disk. One
+that is called by others is compiled on its own, too, and with each of them once more: those that
+nobody else calls are inlined before (``inline="always"``), which takes less time.
 """
 
 import contextlib
@@ -51,14 +53,11 @@ def _let_saving_fail(compiled):
 
 
 @njit()
-def zero_vectors(shape, like):
+def zero_vectors(size, like):
     """Zeros of the dtype of an array, which start where a vector does."""
-    size = 1
-    for n in shape:
-        size *= n
     room = np.zeros(size + VECTOR_BYTES // like.itemsize, like.dtype)
     start = -room.ctypes.data % VECTOR_BYTES // like.itemsize
-    return room[start : start + size].reshape(shape)
+    return room[start : start + size]
 
 
 @njit(fastmath={"reassoc", "contract", "nsz"})
@@ -85,9 +84,10 @@ def add_up_columns(rows, room, sums):
             room[i] += blocks[b, i]
     for i in range(rest.shape[0]):
         room[i] += rest[i]
-    sums[:] = 0
-    for i in range(n):
-        sums[i % n_columns] += room[i]
+    for k in range(n_columns):
+        sums[k] = 0.0
+        for i in range(k, n, n_columns):
+            sums[k] += room[i]
 
 
 @njit(fastmath={"reassoc", "contract", "nsz"})
@@ -123,7 +123,7 @@ def fill_rows(rows, center, filled):
             filled[i, k] = 0.0
 
 
-@njit()
+@njit(inline="always")
 def _pack(rows, origin, shifts, per_unit, queries, packed_shifts):
     """Rows about an origin, scaled, in groups (G, D, size); the last is filled up with zeros."""
     queries[:] = 0
@@ -136,7 +136,7 @@ def _pack(rows, origin, shifts, per_unit, queries, packed_shifts):
             queries[g, k, q] = (rows[i, k] - origin[k]) * per_unit
 
 
-@njit()
+@njit(inline="always")
 def _finish(totals, value_center, sums, means, rounded):
     """Sums and means of queries from what has been added up for them, group by group.
 
@@ -177,11 +177,12 @@ def stream(rows, shifts, units, layout, biases, groups_a_block, value_center, re
     n_vectors = n_values if values.ndim == 3 else n_values // lanes
     run = _RUN if values.ndim == 3 else 1
     step = _SUBTOTAL // PANEL // run * run
-    kernels = zero_vectors((GROUP, width), panels)
+    kernels = zero_vectors(GROUP * width, panels).reshape(GROUP, width)
     queries = np.empty((groups_a_block, n_dims, GROUP), dtype)
     logit_shifts = np.empty((groups_a_block, GROUP), dtype)
-    kernel_sums = zero_vectors((groups_a_block, GROUP, lanes), panels)
-    value_sums = zero_vectors((groups_a_block, GROUP, n_vectors * lanes), panels)
+    kernel_sums = zero_vectors(groups_a_block * GROUP * lanes, panels).reshape(-1, GROUP, lanes)
+    value_sums = zero_vectors(groups_a_block * GROUP * n_vectors * lanes, panels)
+    value_sums = value_sums.reshape(-1, GROUP, n_vectors * lanes)
     kernel_totals = np.empty((groups_a_block, GROUP))
     value_totals = np.empty((groups_a_block, GROUP, n_values))
     for first in range(0, rows.shape[0], groups_a_block * GROUP):
@@ -203,8 +204,7 @@ def stream(rows, shifts, units, layout, biases, groups_a_block, value_center, re
                 settle_lanes((kernel_sums, kernel_totals, n))
                 settle_values((value_sums, value_totals, n * n_vectors, values))
         totals = kernel_totals, value_totals
-        of_block = sums[first:last], means[first:last], rounded[first:last]
-        _finish(totals, value_center, *of_block)
+        _finish(totals, value_center, sums[first:last], means[first:last], rounded[first:last])
 
 
 @njit()
@@ -214,7 +214,7 @@ def stream_highest(rows, shifts, units, panels, biases, tops):
     n_panels, n_dims, width = panels.shape
     queries = np.empty((1, n_dims, GROUP), panels.dtype)
     logit_shifts = np.empty((1, GROUP), panels.dtype)
-    group_tops = zero_vectors((GROUP, width // PANEL), panels)
+    group_tops = zero_vectors(GROUP * width // PANEL, panels).reshape(GROUP, -1)
     for first in range(0, rows.shape[0], GROUP):
         last = min(rows.shape[0], first + GROUP)
         _pack(rows[first:last], origin, shifts[first:last], per_unit, queries, logit_shifts)
@@ -224,7 +224,7 @@ def stream_highest(rows, shifts, units, panels, biases, tops):
             tops[i] = group_tops[i - first].max()
 
 
-@njit()
+@njit(inline="always")
 def _log_kernel(Z, i, X, j, per_sigma):
     """Of rows i of Z and j of X; of views of these rows the references would be counted."""
     squared = 0.0

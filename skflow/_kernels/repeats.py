@@ -62,7 +62,7 @@ def number_rows(bits, numbers):
             mixed = (mixed ^ np.uint64(bits[i, k])) * np.uint64(0x9E3779B97F4A7C15)
             mixed ^= mixed >> np.uint64(29)
         place = np.intp(mixed & np.uint64(size - 1))
-        while table[place] >= 0 and not _same(bits[table[place]], bits[i]):
+        while table[place] >= 0 and not _same(bits, table[place], i):
             place = (place + 1) % size
         if table[place] < 0:
             table[place] = i
@@ -73,9 +73,9 @@ def number_rows(bits, numbers):
     return n_distinct
 
 
-@njit()
-def _same(first, second):
-    for k in range(first.shape[0]):
-        if first[k] != second[k]:
+@njit(inline="always")
+def _same(bits, i, j):
+    for k in range(bits.shape[1]):
+        if bits[i, k] != bits[j, k]:
             return False
     return True

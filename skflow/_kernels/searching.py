@@ -112,12 +112,12 @@ def _keep_nearest(found, r, neighbors, squared, i):
         limits[r] = _a_little_more(squared[i, k - 1])
 
 
-@njit()
+@njit(inline="always")
 def _is_nearer(distance, number, squared, neighbors, i, place):
     other, other_number = squared[i, place], neighbors[i, place]
     return distance < other or (distance == other and number < other_number)
 
 
-@njit()
+@njit(inline="always")
 def _a_little_more(distance):
     return distance * (1 + 1e-9) + 1e-300

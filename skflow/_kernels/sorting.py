@@ -56,7 +56,7 @@ def sort_into_tiles(X, tile, bundle, order, keys, start, stop):
             n_parts += 2
 
 
-@njit()
+@njit(inline="always")
 def halve_tiles(X, tile, bundle, order, keys, start, stop):
     """Sort a part of `order` in two, across the widest dimension; returns where the second begins.
 
@@ -83,7 +83,7 @@ def halve_tiles(X, tile, bundle, order, keys, start, stop):
     return middle
 
 
-@njit()
+@njit(inline="always")
 def _select(keys, order, first, last, nth):
     """Bring smaller keys before the nth place and larger ones behind it."""
     sample = np.empty(_MOST_SAMPLED)
@@ -109,7 +109,7 @@ def _select(keys, order, first, last, nth):
             first = place
 
 
-@njit()
+@njit(inline="always")
 def _guess(keys, first, last, nth, sample):
     """A key that is about the nth, by some of them."""
     n_keys, n_sampled = last - first + 1, sample.shape[0]

@@ -145,7 +145,8 @@ def stream_tiles(offsets, own, slack, units, cut, least, tiles, value_center, re
     # Queries as the points take them, and as the boxes do.
     queries, query_shifts = np.empty((1, n_dims, GROUP), dtype), np.zeros((1, GROUP), dtype)
     no_shifts, origin = np.zeros(GROUP), np.zeros(n_dims)
-    columns, (added, thresholds) = np.zeros((n_dims, GROUP), dtype), np.zeros((2, GROUP), dtype)
+    columns, added = np.zeros((n_dims, GROUP), dtype), np.zeros(GROUP, dtype)
+    thresholds = np.zeros(GROUP, dtype)
     group = columns, added, np.full(1, -0.5 * per_unit).astype(dtype), n_dims
     bounds, of_bundles, highest_bounds, is_bounded = _room_for_bounds(n_tiles, n_bundles, panels)
     listed, n_listed = np.empty(n_tiles, np.intp), np.empty(1, np.intp)
@@ -154,9 +155,9 @@ def stream_tiles(offsets, own, slack, units, cut, least, tiles, value_center, re
     to_list = *group, *boxes, n_tiles, *bounded, listed, n_listed
     bounding = highest_bounds, is_bounded, thresholds, listed, n_listed
     # What is added up: of a tile, of all tiles lane by lane, and in all.
-    kernels = zero_vectors((GROUP, width), panels)
-    tops, kernel_sums = zero_vectors((2, GROUP, lanes), panels)
-    value_sums = zero_vectors((GROUP, n_vectors * lanes), panels)
+    kernels = zero_vectors(GROUP * width, panels).reshape(GROUP, width)
+    tops, kernel_sums = zero_vectors(2 * GROUP * lanes, panels).reshape(2, GROUP, lanes)
+    value_sums = zero_vectors(GROUP * n_vectors * lanes, panels).reshape(GROUP, -1)
     kernel_lanes, value_lanes = np.zeros(kernel_sums.shape), np.zeros(value_sums.shape)
     totals = np.empty((1, GROUP)), np.empty((1, GROUP, n_values))
     nothing = np.empty((0, 0), np.float32)
