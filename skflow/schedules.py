@@ -238,6 +238,8 @@ def auto_schedule(
 _MEDIAN_ROWS = 1024  # half a million pairs: the median of D^2 then errs by a few percent
 _WORTH_A_SCHEDULE = 1.25  # times the last bandwidth
 _NEIGHBOR_ROWS = 256  # each of them looks at all rows
+_NEAREST = 64  # among which weights are added up first, before more are
+_DISTANCES_AT_A_TIME = 2**16  # of some of them, which stay in the caches
 
 
 def _representatives(X, weights, n_rows=_MEDIAN_ROWS):
@@ -333,24 +335,45 @@ def neighbor_distance(
     rows, mass = _representatives(X, sample_weight, n_rows)
     weights = _as_array(sample_weight, len(X))
     wanted = min(n_neighbors + 1, weights.sum() / 2) * (1 - 1e-12)  # the row itself is one
-    reached = [_reach(cdist(row[None], X)[0], weights, wanted) for row in rows]
-    return _weighted_median(np.array(reached), mass)
+    n_chunks = min(len(rows), -(-len(rows) * len(X) // _DISTANCES_AT_A_TIME))
+    chunks = np.array_split(rows, n_chunks)
+    reached = [_reach(cdist(some, X), weights, wanted) for some in chunks]
+    return _weighted_median(np.concatenate(reached), mass)
 
 
 def _reach(distances, weights, wanted):
-    """The distance within which rows of that total weight lie."""
+    """For each row of distances the one within which rows of that total weight lie."""
     if weights.min() == weights.max():  # to sort them all would take ten times as long
         k = int(np.ceil(wanted / weights[0])) - 1
-        return np.partition(distances, k)[k]
-    order = np.argsort(distances, kind="stable")
-    return distances[order[np.searchsorted(np.cumsum(weights[order]), wanted)]]
+        distances.partition(k, axis=1)
+        return distances[:, k].copy()  # which does not keep all of them
+    n_near = min(_NEAREST, distances.shape[1])
+    while True:
+        near = np.argpartition(distances, n_near - 1, axis=1)[:, :n_near]
+        within = np.take_along_axis(distances, near, axis=1)
+        order = np.argsort(within, axis=1)
+        reached = np.cumsum(np.take_along_axis(weights[near], order, axis=1), axis=1)
+        if n_near == distances.shape[1] or reached[:, -1].min() >= wanted:
+            last = order[np.arange(len(order)), (reached < wanted).sum(axis=1)]
+            return within[np.arange(len(within)), last]
+        n_near = min(4 * n_near, distances.shape[1])
 
 
 def _weighted_median(values, weights):
-    order = np.argsort(values, kind="stable")
-    cumulative = np.cumsum(weights[order])
-    middle = cumulative[-1] / 2 * (1 - 1e-12)
-    return float(values[order[np.searchsorted(cumulative, middle)]])
+    """The smallest value up to which lies half of the weight."""
+    below, middle = 0.0, weights.sum() / 2 * (1 - 1e-12)
+    while True:  # to sort them all would take several times as long
+        half = len(values) // 2
+        pivot = np.partition(values, half)[half]
+        lower, upper = values < pivot, values > pivot
+        up_to_lower = below + weights[lower].sum()
+        if up_to_lower >= middle:
+            values, weights = values[lower], weights[lower]
+            continue
+        up_to_pivot = up_to_lower + weights[values == pivot].sum()
+        if up_to_pivot >= middle or not upper.any():
+            return float(pivot)
+        below, values, weights = up_to_pivot, values[upper], weights[upper]
 
 
 def _auto(X, sample_weight, Y):

@@ -154,6 +154,29 @@ def test_neighbors_of_many_rows_are_those_of_a_sample_of_them(seed):
     assert neighbor_distance(X, sample_weight=weights) == neighbor_distance(repeated)
 
 
+def literal_neighbor_distance(X, weights, n_neighbors):
+    """The weighted median, over the rows, of how far as much weight as they want reaches."""
+
+    def reach(squared, weights, wanted):
+        order = np.argsort(squared, kind="stable")
+        return squared[order[np.searchsorted(np.cumsum(weights[order]), wanted)]]
+
+    wanted = min(n_neighbors + 1, weights.sum() / 2) * (1 - 1e-9)
+    reached = [reach(row, weights, wanted) for row in naive.squared_distances(X)]
+    return np.sqrt(reach(np.array(reached), weights, weights.sum() / 2 * (1 - 1e-9)))
+
+
+@pytest.mark.parametrize("decades", [0, 1, 4])
+@pytest.mark.parametrize("n_rows", [5, 60, 700])
+def test_neighbors_by_weight(n_rows, decades):
+    """Of small weights many are wanted, more than are looked at first; and many rows are equal."""
+    rng = np.random.default_rng(0)
+    X, weights = np.round(draw(n_rows), 1), 10 ** -rng.uniform(0, decades, size=n_rows)
+    for n_neighbors in (1, 10):
+        result = neighbor_distance(X, weights, n_neighbors)
+        assert_allclose(result, literal_neighbor_distance(X, weights, n_neighbors), rtol=1e-12)
+
+
 @pytest.mark.parametrize("rule", ["scott", "silverman"])
 @pytest.mark.parametrize("width", [1, 5])
 def test_rules_of_thumb_are_those_of_scikit_learn(rule, width):

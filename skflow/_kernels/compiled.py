@@ -1,8 +1,8 @@
 """The loops that are compiled, from the inner loops of :mod:`skflow._kernels.loops` outwards.
 
 A function is compiled when it is first called with arguments of new types, and kept on disk. One
-that is called by others is compiled on its own, too, and with each of them once more: those that
-nobody else calls are inlined before (``inline="always"``), which takes less time.
+that others call is compiled on its own, too, and with each of them once more; most are inlined
+before (``inline="always"``), which takes less time.
 """
 
 import contextlib
