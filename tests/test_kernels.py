@@ -33,6 +33,7 @@ from skflow._kernels import (
     vectors,
 )
 from skflow._kernels.algorithms import _FLOAT32_REACH
+from skflow._kernels.points import corners
 
 UNIT = {np.float32: 2.0**-24, np.float64: 2.0**-53}
 every_dtype = pytest.mark.parametrize("dtype", UNIT)
@@ -392,6 +393,18 @@ def test_centres_and_mean_squares(n_rows, width, dtype):
         assert np.abs(points.center - exact.mean(axis=0)).max() <= 1e-15 * 10
         squared = np.square(exact).sum(axis=1).mean()
         assert abs(mean_square(rows) - squared) <= 1e-15 * 10 * squared
+
+
+@every_dtype
+@pytest.mark.parametrize("width", [1, 3])
+@pytest.mark.parametrize("n_rows", [1, 63, 64, 65, 1000])
+def test_corners(n_rows, width, dtype):
+    X = (5 + draw(width, dtype, n_points=n_rows)[1]).astype(dtype)
+    points = Points(X)
+    lower, upper = corners(points)
+    centered = X.astype(np.float64) - points.center
+    np.testing.assert_array_equal(lower, centered.min(axis=0))
+    np.testing.assert_array_equal(upper, centered.max(axis=0))
 
 
 @pytest.mark.parametrize("width", [2, 5, 10, 20, 40])

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 import numpy as np
 
 from skflow._kernels.dense import dense_mean
+from skflow._kernels.points import corners
 from skflow._kernels.threads import alone, n_openmp_threads
 from skflow._kernels.vectors import lanes
 
@@ -78,7 +79,7 @@ class Series:
     def __init__(self, points, sigma, accuracy):
         rows = points.centered
         self.accuracy, self.margin = accuracy, _MARGIN * sigma
-        self.lower, self.upper = rows.min(axis=0), rows.max(axis=0)
+        self.lower, self.upper = points.once(corners)
         periods = _periods(self.upper - self.lower, sigma, accuracy)
         self.unit = 2 * np.pi / periods
         self.shape = _shape(periods, sigma, accuracy)
@@ -155,5 +156,6 @@ def fourier_cost(points, sigma, tolerance, n_queries):
 def n_modes(points, sigma, tolerance):
     """Number of terms of the series: it grows as the bandwidth shrinks, in every dimension."""
     accuracy = _accuracy(tolerance)
-    periods = _periods(np.ptp(points.centered, axis=0), sigma, accuracy)
+    lower, upper = points.once(corners)
+    periods = _periods(upper - lower, sigma, accuracy)
     return math.prod(_shape(periods, sigma, accuracy))

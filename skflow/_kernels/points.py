@@ -7,6 +7,7 @@ import numpy as np
 from skflow._kernels.compiled import add_up_columns, square_norms, sum_of_squares
 
 _ROWS_AT_A_TIME = 8  # that are added up, so that no sum waits for the last
+_ROWS_OF_A_BLOCK = 64  # of which the lowest and the highest are found side by side
 LOG2_E = math.log2(math.e)
 
 
@@ -110,6 +111,24 @@ def _column_means(rows):
     sums = np.empty(rows.shape[1])
     add_up_columns(rows, np.empty(_ROWS_AT_A_TIME * len(sums)), sums)
     return sums / len(rows)
+
+
+def corners(points):
+    """Lowest and highest coordinates of the points about their centre, in float64.
+
+    To `max` of few columns numbers come one after the other, which takes twenty times as long.
+    """
+    rows = points.X
+    whole = len(rows) // _ROWS_OF_A_BLOCK * _ROWS_OF_A_BLOCK
+    found = []
+    for function in (np.minimum, np.maximum):
+        some = rows[whole:]
+        if whole > 0:
+            blocks = rows[:whole].reshape(-1, _ROWS_OF_A_BLOCK * rows.shape[1])
+            of_blocks = function.reduce(blocks, axis=0).reshape(-1, rows.shape[1])
+            some = np.concatenate([some, of_blocks])
+        found.append(function.reduce(some, axis=0) - points.center)
+    return found
 
 
 def mean_square(rows):
