@@ -112,7 +112,10 @@ def _costs(points, n_queries, sigma, single, allowed, series=math.inf):
 
 
 def _methods(points, sigma, algorithm, single, allowed, dtype):
-    """One after the other, each for the queries that those before it were not certain about."""
+    """One after the other, each for the queries that those before it were not certain about.
+
+    dtype: that of the means, see :func:`kernel_sums`; what tiles take is that of the arithmetic.
+    """
     if algorithm == "nufft" and n_modes(points, sigma, allowed) <= MOST_MODES:
         yield _fourier
         yield _without_series

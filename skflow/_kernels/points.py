@@ -116,7 +116,7 @@ def _column_means(rows):
 def corners(points):
     """Lowest and highest coordinates of the points about their centre, in float64.
 
-    To `max` of few columns numbers come one after the other, which takes twenty times as long.
+    Block by block: `max` of few columns takes numbers one after the other, and far longer.
     """
     rows = points.X
     whole = len(rows) // _ROWS_OF_A_BLOCK * _ROWS_OF_A_BLOCK
