@@ -140,8 +140,8 @@ def alone(task):
 def together(work, *tasks):
     """Results of tasks, in threads where the work of all of them is worth it.
 
-    Other threads begin with the loop of a task while this one takes the next task to its own. It
-    is alone with the interpreter then: two threads that run python take each other's turns.
+    Other threads are asked when every task is at a loop. Asked earlier, they would wait for the
+    interpreter that prepares the next, and to let it go with someone waiting takes it longer.
     """
     number = n_threads(work)
     if number == 1:
@@ -183,9 +183,8 @@ class _Call:
         return self
 
     def add(self, loop):
-        """Have the pieces of one more loop done from now on."""
+        """Have the pieces of one more loop done."""
         self.pieces.extend(loop.pieces(self.n_threads))
-        self.invite()
 
     def work(self):
         """Work at pieces until all are done; raises what went wrong with any."""
