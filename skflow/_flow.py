@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skflow._kernels import normals
+
 __all__ = ["FlowState", "ParticleFlow", "times_of_steps"]
 
 _DIVERGED = 100  # times the radius of target and base
@@ -58,11 +60,7 @@ def times_of_steps(n_steps):
 
 def noised(Y, scale, rng):
     """Y plus Gaussian noise of the given standard deviation, in the dtype of Y."""
-    return Y if scale == 0 else Y + _noise_for(Y, scale, rng)
-
-
-def _noise_for(Y, scale, rng):
-    return (scale * rng.standard_normal(Y.shape)).astype(Y.dtype, copy=False)
+    return Y if scale == 0 else Y + normals(Y.shape, scale, Y.dtype, rng)
 
 
 class ParticleFlow:
@@ -255,7 +253,7 @@ class ParticleFlow:
     def noise(self, k, rows):
         """Noise of step k for rows, in their dtype; None where there is none."""
         scale = self.noises[k]
-        return None if scale == 0 else _noise_for(rows, scale, self.rng(k, NOISE))
+        return None if scale == 0 else normals(rows.shape, scale, rows.dtype, self.rng(k, NOISE))
 
     def rng(self, number, stream):
         """Random generator of a step or epoch."""

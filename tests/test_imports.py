@@ -44,7 +44,7 @@ MAY_IMPORT = {
     "metrics": {"_estimators", "_kernels", "_pipelines", "_sklearn"},
     "datasets": {"_sklearn", "_typing"},
     "_fixed_point": set(),
-    "_flow": set(),
+    "_flow": {"_kernels"},
     "_guard": {"_flow", "_kernels"},
     "_pieces": set(),
     "_recording": {"_fixed_point", "_flow", "_kernels", "_pieces", "_stand_in"},

@@ -166,7 +166,7 @@ def test_memory_is_bounded(n_states, optimizer):
     assert flow.peak <= allowed + 2  # beside the epoch at work and the state in the making
 
 
-@pytest.mark.parametrize("numbers", [1, 1000, 2**17])  # of noise drawn at a time: 1, 2 or all steps
+@pytest.mark.parametrize("numbers", [1, 1000, 2**18])  # of noise drawn at a time: 1, 2 or all steps
 @pytest.mark.parametrize("n_threads", [1, 2])
 @pytest.mark.parametrize("noise_scale", [0.0, 1.0, lambda t: max(0.0, 0.5 - t)])
 @every_case

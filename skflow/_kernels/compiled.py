@@ -289,3 +289,10 @@ def share_out(distances, reach, shares):
             total += shares[i, j]
         for j in range(shares.shape[1]):  # evenly where all are equally far
             shares[i, j] = shares[i, j] / total if total > 0 else 1.0 / shares.shape[1]
+
+
+@njit()
+def fill_normals(rng, scale, numbers):
+    """Normal numbers of a generator, times a scale."""
+    for i in range(numbers.shape[0]):
+        numbers[i] = scale * rng.standard_normal()
