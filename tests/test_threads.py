@@ -171,6 +171,20 @@ def test_small_work_is_cut_into_few_pieces(work, a_thread):
     assert sorted(pieces)[0][0] == 0 and sorted(pieces)[-1][1] == 400
 
 
+@pytest.mark.parametrize("work", [0, 2**22, 2**24, 2**28, 2**40, math.inf])
+@pytest.mark.parametrize("least", [1, 60])
+@pytest.mark.parametrize("n_items", [0, 1, 7, 100, 10**6])
+def test_the_caller_has_a_head_start_and_every_item_is_in_one_piece(n_items, least, work):
+    head_start = 2**22
+    pieces = Loop(None, n_items, least, work).pieces(4, head_start)
+    sizes = [stop - start for _, start, stop in pieces]
+    assert [start for _, start, _ in pieces] == [0, *itertools.accumulate(sizes[:-1])]
+    assert sum(sizes) == n_items and (len(sizes) == 1 or min(sizes) >= least)
+    if len(sizes) > 1:
+        expected = min(n_items / 2, n_items * head_start / max(work, 1))
+        assert sizes[0] - np.mean(sizes[1:]) == pytest.approx(expected, abs=2)
+
+
 def caller_beside_a_long_call():
     """Whether a call ends while another one's work goes on."""
     pretend_four_cores()

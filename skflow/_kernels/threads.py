@@ -22,6 +22,7 @@ import numba
 _INLINE_WORK = 2**24  # multiply-adds in float32, below which a thread costs more than it saves
 _PIECES = 4  # per thread: a core that others use too gets fewer
 _PIECE_WORK = 2**26  # that more pieces than threads are worth; each waits for the interpreter
+_HEAD_START = 2**22  # work that the caller has done when those that it asks begin
 
 _lock = threading.RLock()
 _thread = threading.local()  # .team
@@ -96,13 +97,19 @@ class Loop(NamedTuple):
             call.add(self)
             call.work()
 
-    def pieces(self, number):
-        """What :meth:`run` does in so many threads: functions with a start and a stop."""
+    def pieces(self, number, head_start=0):
+        """What :meth:`run` does in so many threads: functions with a start and a stop.
+
+        The first is larger than the others by so much work: the caller takes it, and begins at
+        once.
+        """
         number = self._worth(number)
+        n_first = min(self.n_items // 2, int(self.n_items * head_start / max(self.work, 1)))
+        n_rest = self.n_items - n_first
         n_pieces = max(number, self.work / _PIECE_WORK)
-        n_pieces = max(1, int(min(number * _PIECES, n_pieces, self.n_items // self.least)))
-        edges = [self.n_items * i // n_pieces for i in range(n_pieces + 1)]
-        return [(self.function, *piece) for piece in itertools.pairwise(edges)]
+        n_pieces = max(1, int(min(number * _PIECES, n_pieces, n_rest // self.least)))
+        edges = [n_first + n_rest * i // n_pieces for i in range(1, n_pieces + 1)]
+        return [(self.function, *piece) for piece in itertools.pairwise([0, *edges])]
 
     def _worth(self, number):
         return min(number, max(1, self.n_items // self.least))
@@ -184,7 +191,7 @@ class _Call:
 
     def add(self, loop):
         """Have the pieces of one more loop done."""
-        self.pieces.extend(loop.pieces(self.n_threads))
+        self.pieces.extend(loop.pieces(self.n_threads, 0 if self.pieces else _HEAD_START))
 
     def work(self):
         """Work at pieces until all are done; raises what went wrong with any."""
