@@ -6,9 +6,9 @@ import numpy as np
 
 from skflow._kernels.compiled import fill_normals
 
-# Fewer numbers have threads draw as fast by numpy: to call a compiled loop with a generator takes
-# ten microseconds of the interpreter, which others wait for.
-_FEW = 2**13
+# Fewer numbers are left to numpy: to call a compiled loop with a generator takes ten microseconds
+# of the interpreter, which other threads wait for; and what is not called is not compiled.
+_FEW = 2**14
 
 
 def normals(shape, scale, dtype, rng):
@@ -36,8 +36,8 @@ def normals(shape, scale, dtype, rng):
     --------
     >>> import numpy as np
     >>> from skflow._kernels import normals
-    >>> drawn = normals((5000, 2), 3.0, np.float64, np.random.default_rng(0))
-    >>> bool((drawn == 3.0 * np.random.default_rng(0).standard_normal((5000, 2))).all())
+    >>> drawn = normals((10000, 2), 3.0, np.float64, np.random.default_rng(0))
+    >>> bool((drawn == 3.0 * np.random.default_rng(0).standard_normal((10000, 2))).all())
     True
     """
     if math.prod(shape) < _FEW or not isinstance(rng, np.random.Generator):
