@@ -33,6 +33,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skflow._fixed_point import solve
+from skflow._kernels import normals
 from skflow._pieces import in_pieces
 from skflow._recording import split_time, times_along_the_way
 from skflow._space import row_times
@@ -181,7 +182,7 @@ class RecordedDiffusion:
     def _chain(self, y, rng):
         """Yield the rows after each step of the chain, and their velocities."""
         taus = np.sqrt(np.maximum(self.sigmas**2 - self.sigmas[-1] ** 2, 0.0))
-        noise = _normal(rng, y)
+        noise = normals(y.shape, 1.0, y.dtype, rng)
         z = y + taus[0] * noise
         shift = self.of_base.onto(self.of_target, z, self.sigmas[0]) - z
         y = _like(y, y + shift)
@@ -192,7 +193,7 @@ class RecordedDiffusion:
             velocity = _like(y, smoothed - y)
             rho = 1 - (next_tau / tau) ** 2
             y = _like(y, y + rho * velocity)
-            noise = next_tau / tau * noise + np.sqrt(rho) * _normal(rng, y)
+            noise = next_tau / tau * noise + np.sqrt(rho) * normals(y.shape, 1.0, y.dtype, rng)
             share = k / (len(self.sigmas) - 1)  # of the way, over which the shift is shown
             yield _like(y, y - (1 - share) * shift), velocity
 
@@ -367,10 +368,6 @@ def _heun(denoise, z, sigma, next_sigma):
     slope = z - denoise(z, sigma)
     there = z + step * slope
     return z + step / 2 * (slope + there - denoise(there, next_sigma))
-
-
-def _normal(rng, like):
-    return _like(like, rng.standard_normal(like.shape))
 
 
 def _like(rows, values):

@@ -85,7 +85,7 @@ MAY_IMPORT = {
         "optimizers",
         "velocities",
     },
-    "_diffusion": {"_fixed_point", "_pieces", "_recording", "_space", "_stand_in"},
+    "_diffusion": {"_fixed_point", "_kernels", "_pieces", "_recording", "_space", "_stand_in"},
     "_samplers": {
         "_base",
         "_diffusion",
