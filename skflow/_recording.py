@@ -48,7 +48,7 @@ __all__ = ["RecordedFlow", "split_time", "stretch", "times_along_the_way"]
 # One pair a step is hardly enough for the law of the particles in a short flow; four gain little.
 _N_PAIRS = 2
 _NUMBERS_AHEAD = 2**18  # of noise that is drawn at a time
-_WORK_A_NORMAL = 100  # multiply-adds that take as long as to draw one
+_WORK_A_NORMAL = 250  # multiply-adds that take as long as to draw one
 _WORK_A_NUMBER = 1000  # multiply-adds that a random number and the search for its row are worth
 # What a step holds of a row, in numbers: arrays as wide as it, and neighbours with their shares.
 _ROWS_A_COPY, _NEIGHBORS_A_COPY, _ROWS_TO_SOLVE = 8, 24, 16

@@ -87,7 +87,7 @@ class MixtureSource:
             one_blas_thread,
             one_openmp_thread(),
             unconverged_is_fine,  # it is only a start
-            # k-means has no array API. To look at the same rows in every call takes a twentieth.
+            # k-means has no array API; and the same rows need not be looked at in every call.
             config_context(
                 array_api_dispatch=False, assume_finite=True, skip_parameter_validation=True
             ),

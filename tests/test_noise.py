@@ -7,7 +7,7 @@ from numpy.testing import assert_array_equal
 from skflow._kernels import noise
 from skflow._kernels.noise import _FEW, normals
 
-ROOM = 3 * _FEW, _FEW, _FEW - 1, 4, 0  # numbers: many, just many, and few
+NUMBERS = 3 * _FEW, _FEW, _FEW - 1, 4, 0  # many, just many, and few
 
 
 @pytest.mark.parametrize("make", [np.random.PCG64, np.random.MT19937, np.random.SFC64])
@@ -15,7 +15,7 @@ ROOM = 3 * _FEW, _FEW, _FEW - 1, 4, 0  # numbers: many, just many, and few
 @pytest.mark.parametrize("scale", [1.0, 0.3, 1e-3, 7e30])
 def test_the_numbers_of_numpy_and_the_generator_as_numpy_leaves_it(scale, dtype, make):
     ours, theirs = (np.random.Generator(make(5)) for _ in range(2))
-    for number in ROOM:
+    for number in NUMBERS:
         drawn = normals((number, 1), scale, dtype, ours)
         assert drawn.dtype == dtype
         assert_array_equal(drawn, (scale * theirs.standard_normal((number, 1))).astype(dtype))

@@ -185,6 +185,14 @@ def test_the_caller_has_a_head_start_and_every_item_is_in_one_piece(n_items, lea
         assert sizes[0] - np.mean(sizes[1:]) == pytest.approx(expected, abs=2)
 
 
+def test_only_the_first_loop_of_a_call_has_a_head_start():
+    call = threads._Call(2)
+    for _ in range(2):
+        call.add(Loop(None, 1000, work=4 * threads._HEAD_START))
+    sizes = [stop - start for _, start, stop in call.pieces]
+    assert sizes == [625, 375, 500, 500]
+
+
 def caller_beside_a_long_call():
     """Whether a call ends while another one's work goes on."""
     pretend_four_cores()

@@ -27,7 +27,7 @@ How it works, from the outside in:
   logits are small enough for it, there is no shift.
 - ``scans``: the same for what looks for near points: which boxes around tiles a query may reach,
   and, for ``neighbors``, which points.
-- ``noise``: normal numbers, for the noise of flows, which would take a tenth of their time.
+- ``noise``: normal numbers, for the noise of flows.
 
 Precision. Writing ``-|z - x|^2 / 2`` as ``z.x - |x|^2 / 2 - |z|^2 / 2`` costs one multiply-add a
 dimension, but its rounding error grows with ``|z| |x| / sigma^2`` (norms about the centre of the

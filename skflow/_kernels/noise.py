@@ -6,16 +6,16 @@ import numpy as np
 
 from skflow._kernels.compiled import fill_normals
 
-# Fewer numbers are left to numpy: to call a compiled loop with a generator takes ten microseconds
-# of the interpreter, which other threads wait for; and what is not called is not compiled.
+# Fewer numbers are left to numpy: to call a compiled loop with a generator takes the interpreter
+# for a while, which other threads wait for; and what is not called is not compiled.
 _FEW = 2**14
 
 
 def normals(shape, scale, dtype, rng):
     """Normal numbers of a standard deviation, rounded to a dtype.
 
-    Many of a generator's are drawn in a loop that numba compiles: the same numbers, bit for bit, in
-    a third of numpy's time.
+    Many of a generator's are drawn in a loop that numba compiles, which takes less time than
+    numpy's: the same numbers, bit for bit.
 
     Parameters
     ----------

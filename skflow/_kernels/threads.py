@@ -97,7 +97,7 @@ class Loop(NamedTuple):
             call.add(self)
             call.work()
 
-    def pieces(self, number, head_start=0):
+    def pieces(self, number, head_start):
         """What :meth:`run` does in so many threads: functions with a start and a stop.
 
         The first is larger than the others by so much work: the caller takes it, and begins at
