@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numba
+from threadpoolctl import threadpool_info
 
 
 def machine():
@@ -19,8 +20,15 @@ def machine():
     packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "numba", "scikit-learn"))
     return (
         f"{model}, {os.cpu_count()} cores, {numba.get_num_threads()} threads; "
-        f"Python {platform.python_version()}, {packages}; {date.today()}"
+        f"Python {platform.python_version()}, {packages}{_blas()}; {date.today()}"
     )
+
+
+def _blas():
+    """For which processor the matrix products of numpy and scipy are, where their library tells."""
+    libraries = [info for info in threadpool_info() if info.get("architecture")]
+    kinds = sorted({f"{info['internal_api']} for {info['architecture']}" for info in libraries})
+    return "".join(f", {kind}" for kind in kinds)
 
 
 def table(header, rows, digits=3, rule=True):

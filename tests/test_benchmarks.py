@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import subprocess
 import sys
 import time
@@ -549,3 +550,17 @@ def test_a_linear_generator_learns_the_low_rank_gaussian():
 
 def test_the_machine_is_named():
     assert "numba" in report.machine()
+
+
+def test_peers_are_not_held_to_the_kernels_of_an_older_processor():
+    def kinds_of_blas(program):
+        print_them = "import threadpoolctl; print(threadpoolctl.threadpool_info())"
+        return subprocess.run(
+            [sys.executable, "-c", f"{program}; {print_them}"],
+            env={**os.environ, "OPENBLAS_CORETYPE": "Nehalem"},
+            **{"cwd": ROOT, "capture_output": True, "text": True, "check": True},
+        ).stdout
+
+    if "Nehalem" not in kinds_of_blas("import numpy"):
+        pytest.skip("numpy has a BLAS here that takes no orders by this variable")
+    assert "Nehalem" not in kinds_of_blas("import benchmarks.report")
