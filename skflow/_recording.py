@@ -38,9 +38,9 @@ import numpy as np
 
 from skflow._fixed_point import solve
 from skflow._flow import PAIR, noised
-from skflow._kernels import Search, mean_square, n_threads, nearest, run_in_threads, side_by_side
+from skflow._kernels import Search, alone, at_once, mean_square, n_threads, run_in_threads, together
 from skflow._pieces import pieces
-from skflow._stand_in import stand_in
+from skflow._stand_in import stand_in_task
 
 __all__ = ["RecordedFlow", "split_time", "stretch", "times_along_the_way"]
 
@@ -189,10 +189,10 @@ class RecordedFlow:
 
     # --- one step -------------------------------------------------------------------------------
 
-    def _step(self, state, carried, search=nearest):
+    def _step(self, state, carried, search=None):
         """Deterministic step: the average over the pairs, and this step's share of the epoch."""
         flow, k = self.flow, state.step
-        z, own = carried.start, self._stand_in(state, carried.start, search)
+        z, own = carried.start, alone(self._stand_in(state, carried.start, search))
         if self._is_noisy:
             noise = flow.rng(k, PAIR).standard_normal((_N_PAIRS, z.shape[1]))
             noise = flow.noises[k] * np.concatenate([noise, -noise])
@@ -212,10 +212,10 @@ class RecordedFlow:
         rows, memory = carried.start[turn], carried.memory[turn]
         if len(rows) == 0:
             return carried
-        own, z = side_by_side(
+        z, own = together(
             _WORK_A_NUMBER * rows.size,
-            lambda: self._stand_in(state, rows, search),
-            lambda: noised(rows, flow.noises[k], rng),
+            at_once(noised, rows, flow.noises[k], rng),
+            self._stand_in(state, rows, search),
         )
         velocity = flow.field(state)(z, own=own)
         direction, new_memory = flow.optimizer.step(velocity, memory)
@@ -224,8 +224,9 @@ class RecordedFlow:
         learned[turn] = new_memory - memory
         return carried._replace(moved=moved, learned=learned)
 
-    def _stand_in(self, state, rows, search=nearest):
-        return stand_in(rows, state.particles[self.flow.particle_rows(state)], search)
+    def _stand_in(self, state, rows, search=None):
+        """Which particles rows take the place of in the next step; a task."""
+        return stand_in_task(rows, state.particles[self.flow.particle_rows(state)], search)
 
     def _init(self, rows, rng=None):
         """Rows that set out; without rng, the optimizer has a memory of each noise's copy."""
@@ -268,7 +269,7 @@ class RecordedFlow:
         cuts = self._pieces(rows, self._n_copies if rng is None else 1)
         parts = [self._init(rows[cut], rng) for cut in cuts]
         # With mini-batches, other rows and particles have their turn in each step.
-        searches = [Search() if self.epoch == 1 else nearest for _ in parts]
+        searches = [Search() if self.epoch == 1 else None for _ in parts]
         for state in self._states(0, n_steps):
             if state.step % self.epoch == 0 and state.step > 0:
                 for i, carried in enumerate(parts):
@@ -379,7 +380,7 @@ class RecordedFlow:
         k = max(split_time(time, self.times)[0], 1) - 1
         state = next(self._states(k, k + 1))
         field = self.flow.field(state)
-        return lambda rows: field(rows, own=self._stand_in(state, rows))
+        return lambda rows: field(rows, own=alone(self._stand_in(state, rows)))
 
 
 def split_time(stop, times):

@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skflow._kernels import nearest, share_out
+from skflow._kernels import Search, alone
 
-__all__ = ["StandIn", "stand_in"]
+__all__ = ["StandIn", "stand_in", "stand_in_task"]
 
 _NEIGHBORS = 8
 
@@ -33,7 +33,7 @@ class StandIn(NamedTuple):
         return StandIn(*(np.concatenate([part] * times) for part in self))
 
 
-def stand_in(rows, Y, search=nearest):
+def stand_in(rows, Y, search=None):
     """Let rows take the place of the particles nearest to them.
 
     A row at the place of a particle replaces just that one. Between particles the shares blend
@@ -46,8 +46,8 @@ def stand_in(rows, Y, search=nearest):
         The rows.
     Y : ndarray of shape (n_particles, n_features)
         The particles.
-    search : callable, default=nearest
-        Finds the particles; a :class:`~skflow._kernels.Search` for rows on their way.
+    search : Search, default=None
+        The :class:`~skflow._kernels.Search` of rows on their way.
 
     Returns
     -------
@@ -62,9 +62,10 @@ def stand_in(rows, Y, search=nearest):
     array([[1.  , 0.  , 0.  ],
            [0.5 , 0.5 , 0.01]])
     """
-    n_found = min(_NEIGHBORS + 1, len(Y))
-    neighbors, distances = search(rows, Y, n_found)
-    reach = distances[:, _NEIGHBORS] if n_found > _NEIGHBORS else np.full(len(rows), np.inf)
-    shares = np.empty((len(rows), min(_NEIGHBORS, n_found)))
-    share_out(distances, reach, shares)
-    return StandIn(rows, neighbors[:, :_NEIGHBORS], shares)
+    return alone(stand_in_task(rows, Y, search))
+
+
+def stand_in_task(rows, Y, search=None):
+    """:func:`stand_in` as a task; see :func:`~skflow._kernels.together`."""
+    search = Search() if search is None else search
+    return StandIn(rows, *(yield from search.shares_task(rows, Y, _NEIGHBORS)))

@@ -27,9 +27,9 @@ from skflow._kernels import Points, kernel_mean, nearest, threads
 from skflow._kernels.threads import (
     Loop,
     alone,
+    at_once,
     n_threads,
     run_in_threads,
-    side_by_side,
     together,
 )
 
@@ -266,6 +266,10 @@ def test_a_thread_that_comes_too_late_keeps_no_arrays_alive():
 
 
 # Several functions at the same time
+
+
+def side_by_side(work, *functions):
+    return together(work, *(at_once(function) for function in functions))
 
 
 def functions_side_by_side(n_set):

@@ -43,7 +43,6 @@ number of threads and any split of the queries: with "dense" and "blocks", and w
 among these. A series leaves rows to one or the other by how many they are.
 """
 
-from skflow._kernels.compiled import share_out
 from skflow._kernels.mean import (
     KernelState,
     exchange,
@@ -58,13 +57,20 @@ from skflow._kernels.mean import (
 from skflow._kernels.neighbors import Search, nearest
 from skflow._kernels.noise import normals
 from skflow._kernels.points import Points, mean_square
-from skflow._kernels.threads import alone, n_threads, run_in_threads, side_by_side, together
+from skflow._kernels.threads import (
+    alone,
+    at_once,
+    n_threads,
+    run_in_threads,
+    together,
+)
 
 __all__ = [
     "KernelState",
     "Points",
     "Search",
     "alone",
+    "at_once",
     "exchange",
     "finalize",
     "kernel_mean",
@@ -77,8 +83,6 @@ __all__ = [
     "partial",
     "partial_task",
     "run_in_threads",
-    "share_out",
-    "side_by_side",
     "soft_mean_task",
     "together",
 ]

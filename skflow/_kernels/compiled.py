@@ -272,26 +272,6 @@ def exchange_rows(Z, Y, values, sigma, old, joining, leaving, drowned, new):
 
 
 @njit()
-def share_out(distances, reach, shares):
-    """Shepard's weights of the neighbours of each row, which sum to one.
-
-    All is on a neighbour at distance zero, and nothing on one out of reach.
-
-    distances: (n, >= k), nearest first. reach: (n,). shares: (n, k), filled here.
-    """
-    for i in range(shares.shape[0]):
-        # Multiplied through by the least distance, which keeps everything finite.
-        least, total = distances[i, 0], 0.0
-        last = least / reach[i] if reach[i] > 0 else 1.0
-        for j in range(shares.shape[1]):
-            ratio = least / distances[i, j] if distances[i, j] > 0 else 1.0
-            shares[i, j] = (ratio - last) ** 2
-            total += shares[i, j]
-        for j in range(shares.shape[1]):  # evenly where all are equally far
-            shares[i, j] = shares[i, j] / total if total > 0 else 1.0 / shares.shape[1]
-
-
-@njit()
 def fill_normals(rng, scale, numbers):
     """Normal numbers of a generator, times a scale."""
     for i in range(numbers.shape[0]):

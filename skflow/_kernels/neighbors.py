@@ -2,11 +2,10 @@
 
 import numpy as np
 
-from skflow._kernels.compiled import fill_panels
-from skflow._kernels.searching import scan_for_nearest
+from skflow._kernels.searching import lay_out_tiles, scan_for_nearest, share_out
 from skflow._kernels.sorting import sorted_into_tiles
-from skflow._kernels.threads import n_threads, run_in_threads
-from skflow._kernels.vectors import empty_vectors
+from skflow._kernels.threads import Loop, alone
+from skflow._kernels.vectors import empty_vectors, lanes
 
 _TILE = 96  # points: whole strips for every register file
 _CALLS_IN_ORDER = 16  # before points that move are sorted again
@@ -28,6 +27,35 @@ class Search:
 
     def __call__(self, rows, points, n_neighbors):
         """See :func:`nearest`."""
+        neighbors, squared = alone(self._task(rows, points, n_neighbors))
+        return neighbors, np.sqrt(squared)
+
+    def shares_task(self, rows, points, n_neighbors):
+        """The nearest points of each row, and how it is shared among them; a task.
+
+        Shares are Shepard's weights ``(1 / distance - 1 / reach)^2``, where `reach` is the distance
+        of the first point that has none.
+
+        Parameters
+        ----------
+        rows, points : as for :func:`nearest`
+        n_neighbors : int
+            How many points share a row; all, if there are no more.
+
+        Returns
+        -------
+        neighbors : ndarray of int of shape (n_rows, n_shares)
+        shares : ndarray of shape (n_rows, n_shares)
+            They sum to one.
+        """
+        n_shares = min(n_neighbors, len(points))
+        shares = np.empty((len(rows), n_shares))
+        n_found = min(n_shares + 1, len(points))
+        neighbors, _ = yield from self._task(rows, points, n_found, shares)
+        return neighbors[:, :n_shares], shares
+
+    def _task(self, rows, points, n_neighbors, shares=None):
+        """Nearest points and their squared distances; fills in shares if they are given."""
         rows = np.ascontiguousarray(rows, dtype=np.float64)
         points = np.ascontiguousarray(points, dtype=np.float64)
         shape = len(rows), n_neighbors
@@ -43,10 +71,12 @@ class Search:
         def scan(start, stop):
             part = sequence[start:stop]
             scan_for_nearest(rows, part, points, tiles, guessed, neighbors, squared)
+            if shares is not None:
+                share_out(part, squared, shares)
 
-        run_in_threads(scan, len(rows), n_threads(8 * len(rows) * points.size))
+        yield Loop(scan, len(rows), work=16 * len(rows) * points.size)
         self._neighbors = neighbors
-        return neighbors, np.sqrt(squared)
+        return neighbors, squared
 
     def _sort(self, points, neighbors):
         """Sort the points, and the rows like the points that were nearest."""
@@ -59,17 +89,14 @@ class Search:
 
 def _lay_out(points, order):
     """Points by column in tiles, their lowest and highest coordinates, and their numbers."""
-    n_tiles = -(-len(points) // _TILE)
-    rows, starts = points[order], np.arange(0, len(points), _TILE)
-    tiles = empty_vectors((n_tiles, points.shape[1], _TILE), np.float64)
-    fill_panels(rows, np.zeros(points.shape[1]), tiles)
-    numbers = np.zeros(n_tiles * _TILE, dtype=np.intp)
-    numbers[: len(points)] = order
-    tiles[-1, :, len(points) - starts[-1] :] = np.inf
-    lower, upper = (
-        np.ascontiguousarray(f.reduceat(rows, starts).T) for f in (np.minimum, np.maximum)
-    )
-    return tiles, (lower, upper), numbers.reshape(n_tiles, _TILE)
+    n_tiles, n_dims = -(-len(points) // _TILE), points.shape[1]
+    columns = empty_vectors((n_tiles, n_dims, _TILE), np.float64)
+    n_boxes = -(-n_tiles // lanes(np.float64)) * lanes(np.float64)
+    lower, upper = empty_vectors((2, n_dims, n_boxes), np.float64)
+    lower[:, n_tiles:], upper[:, n_tiles:] = np.inf, -np.inf
+    numbers = np.empty((n_tiles, _TILE), dtype=np.intp)
+    lay_out_tiles(points, order, columns, lower, upper, numbers)
+    return columns, (lower, upper), numbers
 
 
 def nearest(rows, points, n_neighbors):

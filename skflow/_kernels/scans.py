@@ -12,6 +12,7 @@ from skflow._kernels.vectors import N_REGISTERS
 
 BUNDLE = 16  # tiles, whole vectors of them
 SCAN = 12 if N_REGISTERS == 32 else 6  # vectors of squared distances at a time
+FEW = 16  # points found for a row that are sorted by counting, whole vectors of them
 
 
 @inner_loop
@@ -103,6 +104,82 @@ def _not_below(code, bounds, n_boxes, vector, limits):
     lanes = reduce(code.builder.or_, reached)
     with code.each_bit(code.bits(lanes, code.index)) as lane:
         yield code.plus(start, lane)
+
+
+@inner_loop
+def square_gaps(code, signature):
+    """Squared distances of a row to boxes, zero within one, all in float64.
+
+    (rows (., D), i, n_dims, lower (D, T), upper (D, T), n_boxes, gaps (T,)): for row i and boxes
+    with these lowest and highest coordinates, whole vectors of them.
+    """
+    rows, i, n_dims, lower, upper, n_boxes, gaps = code.arguments
+    b, zero = code.builder, code.constant(0.0)
+    row = b.gep(rows, [code.times(i, n_dims)])
+    with code.loop(code.number(0), b.udiv(n_boxes, code.number(code.lanes))) as vector:
+        start, total = code.times(vector.index, code.lanes), code.variable(zero)
+        with code.loop(code.number(0), n_dims) as k:
+            z, corner = code.spread(row, k.index), code.plus(code.times(k.index, n_boxes), start)
+            below, above = b.fsub(code.load(lower, corner), z), b.fsub(z, code.load(upper, corner))
+            gap = code.maximum(code.maximum(below, above), zero)
+            b.store(code.multiply_add(gap, gap, b.load(total)), total)
+        code.store(b.load(total), gaps, start)
+
+
+@inner_loop
+def list_near_boxes(code, signature):
+    """Add a row to the lists of the boxes that are nearer to it than its limit.
+
+    (gaps (T,), n_boxes, limits (.,), r, lists (T, L), n_listed (T,), list_length): gaps are those
+    of :func:`square_gaps`, in whole vectors, and r the number that the row has here.
+    """
+    gaps, n_boxes, limits, r, lists, n_listed, list_length = code.arguments
+    b, limit = code.builder, code.spread(limits, r)
+    with code.loop(code.number(0), b.udiv(n_boxes, code.number(code.lanes))) as vector:
+        start = code.times(vector.index, code.lanes)
+        near = code.compare(code.load(gaps, start), "<", limit)
+        with code.each_bit(code.bits(near, code.index)) as lane:
+            box = code.plus(start, lane)
+            n_before = b.gep(n_listed, [box])
+            place = code.plus(code.times(box, list_length), b.load(n_before))
+            b.store(r, b.gep(lists, [place]))
+            b.store(code.plus(b.load(n_before), 1), n_before)
+
+
+@inner_loop
+def sort_few(code, signature):
+    """Sort the few points that were found for a row.
+
+    (found (., room), found_numbers (., room), n_found (.,), r, room, k, i, squared (., k),
+    neighbors (., k), n_equal (1,)): of the points found in place r, at most FEW, the nearest k into
+    row i. n_equal is the number of pairs that are equally far, which are not in order.
+    """
+    found, found_numbers, n_found, r, room, k, i, squared, neighbors, n_equal = code.arguments
+    b = code.builder
+    found, found_numbers = (
+        b.gep(of_all, [code.times(r, room)]) for of_all in (found, found_numbers)
+    )
+    squared, neighbors = (b.gep(of_all, [code.times(i, k)]) for of_all in (squared, neighbors))
+    n = b.load(b.gep(n_found, [r]))
+    there = b.sub(b.shl(code.number(1), n), code.number(1))
+    vectors = [code.load(found, code.number(start)) for start in range(0, FEW, code.lanes)]
+
+    def count(relation, distance):
+        word = code.number(0)
+        for v, vector in enumerate(vectors):
+            lanes = code.bits(code.compare(vector, relation, distance), code.index)
+            word = b.or_(word, b.shl(lanes, code.number(v * code.lanes)))
+        return b.ctpop(b.and_(word, there))
+
+    b.store(code.number(0), n_equal)
+    with code.loop(code.number(0), n) as point:
+        distance = code.spread(found, point.index)
+        n_nearer, n_same = count("<", distance), count("==", distance)
+        b.store(code.plus(b.load(n_equal), n_same, -1), n_equal)
+        with b.if_then(b.icmp_signed("<", n_nearer, k)):
+            number = b.load(b.gep(found_numbers, [point.index]))
+            b.store(b.load(b.gep(found, [point.index])), b.gep(squared, [n_nearer]))
+            b.store(number, b.gep(neighbors, [n_nearer]))
 
 
 @inner_loop

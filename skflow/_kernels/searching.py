@@ -1,9 +1,11 @@
 """The compiled search for nearest points, through tiles of neighbours."""
 
+import math
+
 import numpy as np
 
 from skflow._kernels.compiled import njit
-from skflow._kernels.scans import SCAN, collect
+from skflow._kernels.scans import FEW, SCAN, collect, list_near_boxes, sort_few, square_gaps
 from skflow._kernels.vectors import lanes
 
 _WIDTH = SCAN * lanes(np.float64)
@@ -14,11 +16,9 @@ _ROWS = 16  # that share a tile
 def scan_for_nearest(rows, sequence, points, tiles, guessed, neighbors, squared):
     """For some rows the nearest points, nearest first, and their squared distances.
 
-    rows: (n, d). sequence: numbers of those to look at. points: (m, d). tiles: the points by column
-    (n_tiles, d, size), padded with infinity, in whole strips of :func:`~skflow._kernels.scans.
-    collect`; their lowest and highest coordinates (d, n_tiles); and their numbers (n_tiles, size).
-    guessed: whether neighbors (n, k) are given with numbers of any k points, from which to begin.
-    neighbors, squared: (n, k), filled here.
+    rows: (n, d). sequence: numbers of those to look at. points: (m, d). tiles: those of
+    :func:`lay_out_tiles`. guessed: whether neighbors (n, k) are given with numbers of any k points,
+    from which to begin. neighbors, squared: (n, k), filled here.
 
     Points that may be among the nearest are collected, and sorted when there are many of them or
     no more to come: what a guess lets through is sorted just once. Some rows share a tile while it
@@ -26,48 +26,82 @@ def scan_for_nearest(rows, sequence, points, tiles, guessed, neighbors, squared)
     """
     columns, (lower, upper), numbers = tiles
     n_tiles, n_dims, size = columns.shape
-    k = neighbors.shape[1]
+    k, n_boxes = neighbors.shape[1], lower.shape[1]
     room = 2 * (k + size)
     limits, n_found = np.empty(_ROWS), np.empty(_ROWS, np.intp)
     found = limits, np.empty((_ROWS, room)), np.empty((_ROWS, room), np.intp), n_found
-    gaps, wanted = np.empty(n_tiles), np.empty(n_tiles, np.intp)  # by which rows: a bit for each
+    gaps, n_equal = np.empty(n_boxes), np.empty(1, np.intp)
+    wanting, n_wanting = np.empty((n_boxes, _ROWS), np.intp), np.empty(n_boxes, np.intp)
     shape, scratch = (n_dims, size // _WIDTH), np.empty(size)
     for first in range(0, sequence.shape[0], _ROWS):
         n_rows = min(_ROWS, sequence.shape[0] - first)
-        wanted[:] = 0
+        n_wanting[:] = 0
         for r in range(n_rows):
             i, n_found[r] = sequence[first + r], 0
-            limits[r] = _bound_distances(rows, i, points, neighbors) if guessed else np.inf
-            _squared_gaps(rows[i], lower, upper, gaps)
-            closest = np.argmin(gaps)
-            collect((rows, i, columns, numbers, closest, *shape, scratch, r, room, *found))
-            if not guessed:
+            square_gaps((rows, i, n_dims, lower, upper, n_boxes, gaps))
+            if guessed:
+                limits[r] = _bound_distances(rows, i, points, neighbors)
+            else:
+                limits[r], closest = np.inf, np.argmin(gaps)
+                collect((rows, i, columns, numbers, closest, *shape, scratch, r, room, *found))
                 _keep_nearest(found, r, neighbors, squared, i)
-            gaps[closest] = np.inf
-            for t in range(n_tiles):
-                wanted[t] |= np.intp(gaps[t] < limits[r]) << r
+                gaps[closest] = np.inf
+            list_near_boxes((gaps, n_boxes, limits, r, wanting, n_wanting, _ROWS))
         for t in range(n_tiles):
-            if wanted[t] == 0:
-                continue
-            for r in range(n_rows):
-                if wanted[t] >> r & 1:
-                    i = sequence[first + r]
-                    collect((rows, i, columns, numbers, t, *shape, scratch, r, room, *found))
-                    if n_found[r] > room - size:
-                        _keep_nearest(found, r, neighbors, squared, i)
+            for w in range(n_wanting[t]):
+                r = wanting[t, w]
+                i = sequence[first + r]
+                collect((rows, i, columns, numbers, t, *shape, scratch, r, room, *found))
+                if n_found[r] > room - size:
+                    _keep_nearest(found, r, neighbors, squared, i)
         for r in range(n_rows):
-            _keep_nearest(found, r, neighbors, squared, sequence[first + r])
+            i, n_equal[0] = sequence[first + r], 1
+            if n_found[r] <= FEW:
+                sort_few((*found[1:], r, room, k, i, squared, neighbors, n_equal))
+            if n_equal[0] > 0:
+                _keep_nearest(found, r, neighbors, squared, i)
 
 
-@njit(fastmath={"nnan", "nsz", "contract"})
-def _squared_gaps(row, lower, upper, gaps):
-    """Squared distance of a row to each of many boxes: their corners (d, n_boxes)."""
-    gaps[:] = 0.0
-    for k in range(lower.shape[0]):
-        z, first, last = row[k], lower[k], upper[k]
-        for t in range(gaps.shape[0]):
-            gap = max(max(first[t] - z, z - last[t]), 0.0)
-            gaps[t] += gap * gap
+@njit()
+def lay_out_tiles(points, order, columns, lower, upper, numbers):
+    """Tiles for :func:`scan_for_nearest`, which are filled here, of points in some order."""
+    n_tiles, n_dims, size = columns.shape
+    for t in range(n_tiles):
+        some = order[t * size : (t + 1) * size]
+        tile, n = columns[t], some.shape[0]
+        numbers[t, :n], numbers[t, n:] = some, 0
+        for k in range(n_dims):
+            low = high = points[some[0], k]
+            for j in range(n):
+                x = points[some[j], k]
+                tile[k, j] = x
+                low, high = min(low, x), max(high, x)
+            tile[k, n:] = np.inf
+            lower[k, t], upper[k, t] = low, high
+
+
+@njit()
+def share_out(sequence, squared, shares):
+    """Shepard's weights of the nearest points of some rows, which sum to one.
+
+    All is on a point at distance zero, and nothing on the first that has no share, or on another
+    that is as far away.
+
+    sequence: numbers of these rows. squared: their squared distances (n, k or k + 1), nearest
+    first. shares: (n, k), filled here.
+    """
+    k = shares.shape[1]
+    for i in sequence:
+        # Multiplied through by the least distance, which keeps everything finite.
+        least, total, last = math.sqrt(squared[i, 0]), 0.0, 0.0
+        if squared.shape[1] > k:
+            last = least / math.sqrt(squared[i, k]) if squared[i, k] > 0 else 1.0
+        for j in range(k):
+            ratio = least / math.sqrt(squared[i, j]) if squared[i, j] > 0 else 1.0
+            shares[i, j] = (ratio - last) ** 2
+            total += shares[i, j]
+        for j in range(k):  # evenly where all are equally far
+            shares[i, j] = shares[i, j] / total if total > 0 else 1.0 / k
 
 
 @njit(fastmath={"reassoc", "contract", "nsz"})

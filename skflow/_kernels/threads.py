@@ -120,14 +120,6 @@ def run_in_threads(function, n_items, n_threads, least=1, work=math.inf):
     Loop(function, n_items, least, work).run(n_threads)
 
 
-def side_by_side(work, *functions):
-    """Results of functions, called at the same time where their work is worth threads.
-
-    What they run in threads themselves shares these threads. The longest should come first.
-    """
-    return together(work, *(at_once(function) for function in functions))
-
-
 def at_once(function, *arguments):
     """A task that calls a function, in whatever thread has time for it."""
     results = []
@@ -147,8 +139,9 @@ def alone(task):
 def together(work, *tasks):
     """Results of tasks, in threads where the work of all of them is worth it.
 
-    Other threads are asked when every task is at a loop. Asked earlier, they would wait for the
-    interpreter that prepares the next, and to let it go with someone waiting takes it longer.
+    The task with the longest piece should come first. Other threads are asked when every task is at
+    a loop. Asked earlier, they would wait for the interpreter that prepares the next, and to let it
+    go with someone waiting takes it longer.
     """
     number = n_threads(work)
     if number == 1:
