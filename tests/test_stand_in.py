@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skflow._kernels import Search, nearest
-from skflow._stand_in import stand_in
+from skflow._kernels import KernelState, Search, exchange, nearest, partial
+from skflow._stand_in import StandIn, stand_in
 
 
 def draw(n_rows, n_points, n_features, seed=0):
@@ -117,3 +117,35 @@ def test_equidistant_particles_have_shares():
     own = stand_in(np.zeros((1, 2)), np.column_stack([np.cos(angles), np.sin(angles)]))
     assert np.all(own.shares >= 0)
     assert_allclose(own.shares.sum(), 1)
+
+
+# What the particles' sums become when a row takes their place
+
+
+@pytest.mark.parametrize("n_features", [1, 2, 12])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_an_exchange_is_the_sum_with_those_that_make_way(dtype, n_features):
+    rows, Y = (A.astype(dtype) for A in draw(75, 40, n_features))
+    Z = rows + dtype(0.3)
+    own = stand_in(rows, Y)
+    state = exchange(partial(Z, Y, 1.5), Z, Y, 1.5, own)
+    tolerance = 1e-4 if dtype == np.float32 else 1e-11
+    for i, (z, row) in enumerate(zip(Z, rows, strict=True)):
+        weights = np.ones(len(Y) + 1)
+        weights[own.neighbors[i]] -= own.shares[i]
+        points = np.concatenate([Y, row[None]]).astype(float)
+        kernels = weights * np.exp(-np.square(z - points).sum(axis=1) / (2 * 1.5**2))
+        assert_allclose(state.log_sum[i], np.log(kernels.sum()), rtol=tolerance, atol=tolerance)
+        expected = kernels @ points / kernels.sum()
+        assert_allclose(state.mean[i], expected, rtol=tolerance, atol=tolerance)
+
+
+def test_where_all_leaves_the_row_alone_is_left():
+    """However far away it is, and whatever the mean of nothing was."""
+    Y, Z, row = np.array([[0.0], [1e4]]), np.zeros((1, 1)), np.array([[60.0]])
+    own = StandIn(row, np.array([[0]]), np.array([[1.0]]))
+    nothing = KernelState(np.array([-np.inf]), np.array([[np.nan]]), 2.0)
+    for state in (partial(Z, Y, 1.0), nothing):
+        new = exchange(state, Z, Y, 1.0, own)
+        assert_array_equal(new.mean, row)
+        assert_allclose(new.log_sum, -(60.0**2) / 2, rtol=1e-14)

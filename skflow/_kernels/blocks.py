@@ -6,12 +6,11 @@ import numpy as np
 
 from skflow._kernels.builder import GROUP, PANEL
 from skflow._kernels.dense import LEAST_SUM, Differences, Layout, over_groups
-from skflow._kernels.points import LOG2_E
 from skflow._kernels.repeats import merged, share_of_distinct
 from skflow._kernels.scans import BUNDLE
 from skflow._kernels.sorting import sorted_into_tiles
 from skflow._kernels.tiles import count_tiles, enclose_tiles, stream_tiles
-from skflow._kernels.vectors import lanes
+from skflow._kernels.vectors import LOG2_E, lanes
 
 TILE = 96  # points, or a little more: whole panels
 _SKETCH = 8  # one of so many points tells how many tiles count

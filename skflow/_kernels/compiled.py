@@ -12,8 +12,8 @@ import numba
 import numpy as np
 
 from skflow._kernels.builder import GROUP, PANEL
-from skflow._kernels.loops import add_up, highest, settle_lanes, settle_values
-from skflow._kernels.vectors import VECTOR_BYTES
+from skflow._kernels.loops import add_up, highest, raise_two, settle_lanes, settle_values
+from skflow._kernels.vectors import LOG2_E, VECTOR_BYTES
 
 # Terms that are added in the precision of the data, lane by lane, before what they make is added
 # up in float64.
@@ -21,6 +21,7 @@ _SUBTOTAL = 64
 # Panels that a group of queries meets, by column, while its sums are in the nearest cache; some
 # whole runs of them are a subtotal.
 _RUN = 8 if PANEL == 4 else 7
+_EXCHANGED = 32  # queries of which neighbours are exchanged at a time
 
 
 def njit(**options):
@@ -225,12 +226,12 @@ def stream_highest(rows, shifts, units, panels, biases, tops):
 
 
 @njit(inline="always")
-def _log_kernel(Z, i, X, j, per_sigma):
+def _log2_kernel(Z, i, X, j, scale):
     """Of rows i of Z and j of X; of views of these rows the references would be counted."""
     squared = 0.0
     for k in range(Z.shape[1]):
-        squared += ((np.float64(Z[i, k]) - np.float64(X[j, k])) * per_sigma) ** 2
-    return -0.5 * squared
+        squared += (np.float64(Z[i, k]) - np.float64(X[j, k])) ** 2
+    return scale * squared
 
 
 @njit()
@@ -241,34 +242,49 @@ def exchange_rows(Z, Y, values, sigma, old, joining, leaving, drowned, new):
     (n, v). leaving: numbers of points of Y (n, k), and how much of each leaves. drowned: a share
     of the old sum below which nothing is left. new: log_sum and mean, filled here.
     """
+    # Sums are in the order in which they are written: arrays of other layouts, for which this is
+    # compiled anew, must lead to the same bits.
     (log_sum, mean), (rows, row_values), (neighbors, shares) = old, joining, leaving
     new_log_sum, new_mean = new
-    per_sigma = 1 / sigma
-    for i in range(Z.shape[0]):
-        # In units of the old sum: what is left of it, and of its weighted values.
-        left = 1.0
-        for k in range(mean.shape[1]):
-            new_mean[i, k] = mean[i, k]
-        for j in range(neighbors.shape[1]):
-            y = neighbors[i, j]
-            logarithm = min(_log_kernel(Z, i, Y, y, per_sigma) - log_sum[i], 0.0)
-            leaves = shares[i, j] * math.exp(logarithm)
-            left -= leaves
+    scale = -0.5 * LOG2_E / sigma**2
+    n_leaving = neighbors.shape[1]
+    # Of some queries at a time, in vectors: what leaves, in units of the old sum, and at the end
+    # the smaller of what joins and the old sum, in units of the larger.
+    n_terms = n_leaving + 1
+    n_powers = -(-_EXCHANGED * n_terms // _SUBTOTAL) * _SUBTOTAL
+    powers, joins = zero_vectors(n_powers, log_sum), np.empty(_EXCHANGED)
+    for first in range(0, Z.shape[0], _EXCHANGED):
+        last = min(Z.shape[0], first + _EXCHANGED)
+        for i in range(first, last):
+            at, log2_sum = (i - first) * n_terms, log_sum[i] * LOG2_E
+            for j in range(n_leaving):
+                logit = _log2_kernel(Z, i, Y, neighbors[i, j], scale)
+                powers[at + j] = min(logit - log2_sum, 0.0)
+            joins[i - first] = _log2_kernel(Z, i, rows, i, scale)
+            powers[at + n_leaving] = -abs(joins[i - first] - log2_sum)
+        raise_two((powers, n_powers))
+        for i in range(first, last):
+            at, left, top = (i - first) * n_terms, 1.0, log_sum[i] * LOG2_E
             for k in range(mean.shape[1]):
-                new_mean[i, k] -= leaves * values[y, k]
-        if left < drowned:
-            left = 0.0
+                new_mean[i, k] = mean[i, k]
+            for j in range(n_leaving):
+                y, leaves = neighbors[i, j], powers[at + j] * shares[i, j]
+                left -= leaves
+                for k in range(mean.shape[1]):
+                    new_mean[i, k] -= leaves * values[y, k]
+            weight, row_weight = powers[at + n_leaving], 1.0
+            if joins[i - first] < top:
+                weight, row_weight = row_weight, weight
+            if left < drowned:
+                left, weight = 0.0, 0.0
+            total = weight * left + row_weight
+            if total == 0:  # what left was all that counted
+                total, row_weight, top = 1.0, 1.0, joins[i - first]
+            weight, row_weight = weight / total, row_weight / total
             for k in range(mean.shape[1]):
-                new_mean[i, k] = 0.0
-        joins = _log_kernel(Z, i, rows, i, per_sigma)
-        top = max(joins, log_sum[i])
-        weight, row_weight = math.exp(log_sum[i] - top), math.exp(joins - top)
-        total = weight * left + row_weight
-        if total == 0:  # what left was all that counted
-            total, row_weight = 1.0, 1.0
-        for k in range(mean.shape[1]):
-            new_mean[i, k] = (weight * new_mean[i, k] + row_weight * row_values[i, k]) / total
-        new_log_sum[i] = top + math.log(total)
+                rest = weight * new_mean[i, k] if weight > 0 else 0.0
+                new_mean[i, k] = rest + row_weight * row_values[i, k]
+            new_log_sum[i] = max(joins[i - first], top) / LOG2_E + math.log(total)
 
 
 @njit()

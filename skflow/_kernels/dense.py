@@ -10,9 +10,8 @@ from skflow._kernels.compiled import (
     stream,
     stream_highest,
 )
-from skflow._kernels.points import LOG2_E
 from skflow._kernels.threads import Loop, n_threads, run_in_threads
-from skflow._kernels.vectors import LOWEST, empty_vectors, lanes
+from skflow._kernels.vectors import LOG2_E, LOWEST, empty_vectors, lanes
 
 _COLUMNS_WIDTH = 15  # values up to which filling up vectors of them costs more than it saves
 _QUERY_BYTES = 1024  # a column, of the queries that share a panel while it is in the caches

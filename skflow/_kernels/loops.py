@@ -162,6 +162,18 @@ def _settle_lanes(code, vectors, totals, n):
 
 
 @inner_loop
+def raise_two(code, signature):
+    """``2^t`` for each t of a vector, in its place: (numbers (n,), n), whole vectors of them."""
+    numbers, n = code.arguments
+    with code.loop(code.number(0), code.builder.udiv(n, code.number(2 * code.lanes))) as pair:
+        first = code.times(pair.index, 2 * code.lanes)
+        places = first, code.plus(first, code.lanes)
+        powers = code.exp2([code.load(numbers, place) for place in places])
+        for power, place in zip(powers, places, strict=True):
+            code.store(power, numbers, place)
+
+
+@inner_loop
 def highest(code, signature):
     """Largest logits of a group of queries and a run of panels, lane by lane.
 

@@ -8,8 +8,11 @@ import numpy as np
 
 from skflow._kernels.algorithms import kernel_sums
 from skflow._kernels.compiled import exchange_rows
-from skflow._kernels.points import LOG2_E, Points
-from skflow._kernels.threads import alone, n_threads, run_in_threads
+from skflow._kernels.points import Points
+from skflow._kernels.threads import Loop, alone
+from skflow._kernels.vectors import LOG2_E
+
+_WORK_A_QUERY, _WORK_A_NUMBER = 5_000, 300  # multiply-adds that an exchange takes as long as
 
 
 class KernelState(NamedTuple):
@@ -139,7 +142,8 @@ def exchange(state, Z, Y, sigma, own, values=None, own_values=None, tolerance=No
         new = log_sum[part], mean[part]
         exchange_rows(Z[part], Y, values, float(sigma), old, joining, leaving, drowned, new)
 
-    run_in_threads(run, len(Z), n_threads(25_000 * len(Z)))
+    a_query = _WORK_A_QUERY + _WORK_A_NUMBER * (Z.shape[1] + values.shape[1])
+    Loop(run, len(Z), work=a_query * len(Z)).run()
     return KernelState(log_sum, mean, state.weight)
 
 

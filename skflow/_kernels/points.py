@@ -8,7 +8,6 @@ from skflow._kernels.compiled import add_up_columns, square_norms, sum_of_square
 
 _ROWS_AT_A_TIME = 8  # that are added up, so that no sum waits for the last
 _ROWS_OF_A_BLOCK = 64  # of which the lowest and the highest are found side by side
-LOG2_E = math.log2(math.e)
 
 
 class Points:

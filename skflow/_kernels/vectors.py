@@ -29,6 +29,7 @@ def _register_file():
 
 
 VECTOR_BYTES, N_REGISTERS = _register_file()
+LOG2_E = math.log2(math.e)  # that many powers of two in one of e
 
 
 def lanes(dtype):
