@@ -64,19 +64,26 @@ def scan_for_nearest(rows, sequence, points, tiles, guessed, neighbors, squared)
 
 @njit()
 def lay_out_tiles(points, order, columns, lower, upper, numbers):
-    """Tiles for :func:`scan_for_nearest`, which are filled here, of points in some order."""
+    """Tiles for :func:`scan_for_nearest`, which are filled here, of points in some order.
+
+    columns: the points by column (n_tiles, d, size), padded with infinity, in whole strips of
+    :func:`~skflow._kernels.scans.collect`. lower, upper: the lowest and highest coordinates of each
+    tile (d, >= n_tiles). numbers: those of the points (n_tiles, size).
+    """
     n_tiles, n_dims, size = columns.shape
     for t in range(n_tiles):
-        some = order[t * size : (t + 1) * size]
-        tile, n = columns[t], some.shape[0]
-        numbers[t, :n], numbers[t, n:] = some, 0
+        first = t * size
+        n = min(size, order.shape[0] - first)
+        for j in range(size):
+            numbers[t, j] = order[first + j] if j < n else 0
         for k in range(n_dims):
-            low = high = points[some[0], k]
+            low = high = points[order[first], k]
             for j in range(n):
-                x = points[some[j], k]
-                tile[k, j] = x
+                x = points[order[first + j], k]
+                columns[t, k, j] = x
                 low, high = min(low, x), max(high, x)
-            tile[k, n:] = np.inf
+            for j in range(n, size):
+                columns[t, k, j] = np.inf
             lower[k, t], upper[k, t] = low, high
 
 
