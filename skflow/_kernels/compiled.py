@@ -21,7 +21,7 @@ _SUBTOTAL = 64
 # Panels that a group of queries meets, by column, while its sums are in the nearest cache; some
 # whole runs of them are a subtotal.
 _RUN = 8 if PANEL == 4 else 7
-_EXCHANGED = 32  # queries of which neighbours are exchanged at a time
+_EXCHANGED = 32  # queries of which neighbours are exchanged at a time: whole pairs of vectors
 
 
 def njit(**options):
@@ -251,8 +251,7 @@ def exchange_rows(Z, Y, values, sigma, old, joining, leaving, drowned, new):
     # Of some queries at a time, in vectors: what leaves, in units of the old sum, and at the end
     # the smaller of what joins and the old sum, in units of the larger.
     n_terms = n_leaving + 1
-    n_powers = -(-_EXCHANGED * n_terms // _SUBTOTAL) * _SUBTOTAL
-    powers, joins = zero_vectors(n_powers, log_sum), np.empty(_EXCHANGED)
+    powers, joins = zero_vectors(_EXCHANGED * n_terms, log_sum), np.empty(_EXCHANGED)
     for first in range(0, Z.shape[0], _EXCHANGED):
         last = min(Z.shape[0], first + _EXCHANGED)
         for i in range(first, last):
@@ -262,7 +261,7 @@ def exchange_rows(Z, Y, values, sigma, old, joining, leaving, drowned, new):
                 powers[at + j] = min(logit - log2_sum, 0.0)
             joins[i - first] = _log2_kernel(Z, i, rows, i, scale)
             powers[at + n_leaving] = -abs(joins[i - first] - log2_sum)
-        raise_two((powers, n_powers))
+        raise_two((powers, _EXCHANGED * n_terms))
         for i in range(first, last):
             at, left, top = (i - first) * n_terms, 1.0, log_sum[i] * LOG2_E
             for k in range(mean.shape[1]):

@@ -163,7 +163,7 @@ def _settle_lanes(code, vectors, totals, n):
 
 @inner_loop
 def raise_two(code, signature):
-    """``2^t`` for each t of a vector, in its place: (numbers (n,), n), whole vectors of them."""
+    """``2^t`` for each t of a vector, in its place: (numbers (n,), n), whole pairs of vectors."""
     numbers, n = code.arguments
     with code.loop(code.number(0), code.builder.udiv(n, code.number(2 * code.lanes))) as pair:
         first = code.times(pair.index, 2 * code.lanes)

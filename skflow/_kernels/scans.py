@@ -74,23 +74,28 @@ def _bound(code, group, boxes, start, bounds, highest):
     """Bounds for a vector of boxes; see :func:`bound_logits`."""
     queries, added, scale, n_dims = group
     lower, upper, heaviest, n_boxes = boxes
-    b, zero = code.builder, code.constant(0.0)
-    scale = code.spread(scale, code.number(0))
+    b, scale = code.builder, code.spread(scale, code.number(0))
     with code.quads() as quad:
-        totals = [code.variable(zero) for _ in quad]
+        totals = [code.variable(code.constant(0.0)) for _ in quad]
         with code.loop(code.number(0), n_dims) as k:
             corner = code.plus(code.times(k.index, n_boxes), start)
             low, high = code.load(lower, corner), code.load(upper, corner)
             for q, total in zip(quad, totals, strict=True):
                 z = code.spread(queries, code.plus(code.times(k.index, GROUP), q))
-                gap = code.maximum(code.maximum(b.fsub(low, z), b.fsub(z, high)), zero)
-                b.store(code.multiply_add(gap, gap, b.load(total)), total)
+                _add_gap(code, low, high, z, total)
         weight = code.load(heaviest, start)
         for q, total in zip(quad, code.get(totals), strict=True):
             bound = code.multiply_add(scale, total, b.fadd(weight, code.spread(added, q)))
             code.store(bound, bounds, code.plus(code.times(q, n_boxes), start))
             place = code.times(q, code.lanes)
             code.store(code.maximum(bound, code.load(highest, place)), highest, place)
+
+
+def _add_gap(code, low, high, z, total):
+    """Add the squared gap between a coordinate and those of boxes."""
+    b = code.builder
+    gap = code.maximum(code.maximum(b.fsub(low, z), b.fsub(z, high)), code.constant(0.0))
+    b.store(code.multiply_add(gap, gap, b.load(total)), total)
 
 
 @contextmanager
@@ -114,15 +119,14 @@ def square_gaps(code, signature):
     with these lowest and highest coordinates, whole vectors of them.
     """
     rows, i, n_dims, lower, upper, n_boxes, gaps = code.arguments
-    b, zero = code.builder, code.constant(0.0)
+    b = code.builder
     row = b.gep(rows, [code.times(i, n_dims)])
     with code.loop(code.number(0), b.udiv(n_boxes, code.number(code.lanes))) as vector:
-        start, total = code.times(vector.index, code.lanes), code.variable(zero)
+        start, total = code.times(vector.index, code.lanes), code.variable(code.constant(0.0))
         with code.loop(code.number(0), n_dims) as k:
-            z, corner = code.spread(row, k.index), code.plus(code.times(k.index, n_boxes), start)
-            below, above = b.fsub(code.load(lower, corner), z), b.fsub(z, code.load(upper, corner))
-            gap = code.maximum(code.maximum(below, above), zero)
-            b.store(code.multiply_add(gap, gap, b.load(total)), total)
+            corner = code.plus(code.times(k.index, n_boxes), start)
+            low, high = code.load(lower, corner), code.load(upper, corner)
+            _add_gap(code, low, high, code.spread(row, k.index), total)
         code.store(b.load(total), gaps, start)
 
 
